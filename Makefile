@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Ferry: what a person types.  "make help" lists it; everything lands in build/.
+
+TOP := $(CURDIR)
+BUILD ?= $(TOP)/build
+FERRY_CACHE ?= $(HOME)/.cache/ferry
+export FERRY_CACHE
+
+# The kernel to build modules for: a full release, or 6.1, 6.12, 7.3, um, um-debug.
+KVER ?= $(shell uname -r)
+DESTDIR ?=
+PREFIX ?= /usr/local
+
+all: vmm
+
+vmm:
+	$(MAKE) -C vmm BUILD=$(BUILD)
+
+selftests:
+	$(MAKE) -C selftests BUILD=$(BUILD)
+
+# W=1 and C=1 are handed on to kbuild.
+modules:
+	@scripts/build-modules $(KVER)
+
+uml:
+	scripts/setup build check
+	scripts/uml-build
+	scripts/uml-build --debug
+
+lint:
+	@scripts/lint
+
+check:
+	@scripts/check
+
+demo:
+	@scripts/demo
+
+bench-net bench-blk bench-9p bench-vmm: bench-%: scripts/bench-%
+	@$<
+
+bench: $(patsubst scripts/%,%,$(wildcard scripts/bench-net scripts/bench-blk scripts/bench-9p scripts/bench-vmm))
+
+install: all
+	install -D -m 755 $(BUILD)/ferry $(DESTDIR)$(PREFIX)/bin/ferry
+
+modules_install: modules
+	@scripts/build-modules --install $(KVER)
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make                    the VMM, build/ferry'
+	@echo 'make modules [KVER=R]   the kernel modules, build/modules/R; R: a release (default: the running'
+	@echo '                        one), or 6.1, 6.12, 7.3, um, um-debug for the kernels of the lab'
+	@echo 'make demo               everything from scratch to a guest on the network (root);'
+	@echo '                        INTERACTIVE=1 leaves you on the guest'"'"'s serial console'
+	@echo 'make check              lint, unit tests, fuzzers, selftests on every kernel (root)'
+	@echo 'make lint               style, include directions, sparse and W=1 builds'
+	@echo 'make selftests          the test programs, build/selftests'
+	@echo 'make uml                the user-mode Linux kernels of the test loop, into the cache'
+	@echo 'make bench, bench-AREA  measurements'
+	@echo 'make install            the VMM to $(PREFIX)/bin'
+	@echo 'make modules_install    the modules to /lib/modules/R/updates'
+	@echo 'make clean              remove build/; kernels stay in $(FERRY_CACHE)'
+
+.PHONY: all vmm selftests modules uml lint check demo bench bench-net bench-blk bench-9p bench-vmm \
+	install modules_install clean help

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Debian packages: which ones, how they are installed, how kernels are unpacked.  Sourced by setup.
+
+PACKAGES_BUILD=(
+	gcc gcc-12 g++ make libc6-dev pkg-config git
+	flex bison bc libelf-dev libssl-dev kmod cpio xz-utils rsync python3 dwarves
+	acpica-tools libnl-3-dev libnl-route-3-dev libnl-genl-3-dev libjson-c-dev liburing-dev
+	libseccomp-dev libcap-ng-dev libslirp-dev
+)
+PACKAGES_LAB=(
+	qemu-system-x86 qemu-utils seabios ovmf busybox-static cpio gzip kmod python3
+	iproute2 iperf3 iputils-ping procps psmisc ethtool tcpdump socat e2fsprogs
+)
+PACKAGES_CHECK=(sparse clang clang-format libclang-rt-14-dev shellcheck)
+PACKAGES_TRIXIE=(mmdebstrap)
+
+APT_LISTS=/var/lib/apt/lists
+
+# missing_packages NAME...: those that dpkg does not know as installed.
+missing_packages() {
+	local installed
+	installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null |
+		awk '$1 == "ii" { print $2 }')
+	printf '%s\n' "$@" | sort -u | grep -vxF -f <(echo "$installed") || true
+}
+
+as_root() {
+	[ "$(id -u)" = 0 ] || die "needs root to install: $*"
+}
+
+apt_update() {
+	as_root "package lists"
+	say "updating the package lists"
+	apt-get -q -y update >"$FERRY_CACHE/apt.log" 2>&1 8>&- ||
+		say "apt-get update reported errors, see $FERRY_CACHE/apt.log; going on with what it got"
+}
+
+install_packages() {
+	local missing
+	mapfile -t missing < <(missing_packages "$@")
+	[ ${#missing[@]} -gt 0 ] && [ -n "${missing[0]}" ] || return 0
+	as_root "${missing[@]}"
+	apt_update
+	say "installing ${missing[*]}"
+	DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+		-o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 \
+		install "${missing[@]}" </dev/null >>"$FERRY_CACHE/apt.log" 2>&1 8>&- ||
+		{ tail -n 20 "$FERRY_CACHE/apt.log" >&2; die "apt-get install failed"; }
+}
+
+# --- kernels ---------------------------------------------------------------------------------
+#
+# Names come from apt's metadata: 6.1 is bookworm's own kernel, 6.12 the one bookworm-security
+# (or, before it was there, bookworm-backports) offers beside it.  A machine whose sources lack
+# these suites gets a private package list in the cache, from the mirror it already uses.
+
+APT_PRIVATE=$FERRY_CACHE/apt
+apt_private=()
+
+depends_of() {
+	apt-cache "${apt_private[@]}" show --no-all-versions "$1" 2>/dev/null |
+		sed -n 's/^Depends: //p' | tr ',|' '\n\n' | sed 's/(.*//; s/ //g'
+}
+
+# use_private_sources: the host's mirror, with the suites that carry the kernels.
+use_private_sources() {
+	local uri
+	uri=$(apt-cache policy | sed -n 's/^ *[0-9]* \([a-z]*:[^ ]*\) bookworm\/main .*/\1/p' | head -n 1)
+	[ -n "$uri" ] || die "no Debian 12 package source is configured on this machine"
+	mkdir -p "$APT_PRIVATE"/{lists/partial,cache/archives/partial}
+	{
+		echo "deb $uri bookworm main"
+		echo "deb $uri bookworm-updates main"
+		echo "deb $uri bookworm-backports main"
+		echo "deb ${uri%/}-security bookworm-security main"
+	} >"$APT_PRIVATE/sources.list"
+	apt_private=(-o "Dir::Etc::SourceList=$APT_PRIVATE/sources.list" -o Dir::Etc::SourceParts=/dev/null
+		-o "Dir::State::Lists=$APT_PRIVATE/lists" -o "Dir::Cache=$APT_PRIVATE/cache"
+		-o APT::Sandbox::User=root)
+	[ "$(find "$APT_PRIVATE/lists" -name '*Packages*' | head -n 1)" ] ||
+		apt-get -q -y "${apt_private[@]}" update >>"$FERRY_CACHE/apt.log" 2>&1 8>&- ||
+		say "some suites of $APT_PRIVATE/sources.list did not answer, see $FERRY_CACHE/apt.log"
+}
+
+# newest_release NAME: the release that the meta package of a kernel series points to.
+newest_release() {
+	local meta=linux-image-amd64
+	[ "$1" = 6.1 ] || meta=linux-image-$1-amd64
+	depends_of "$meta" | sed -n 's/^linux-image-\('"${1//./\\.}"'\.[0-9].*\)/\1/p' | head -n 1
+}
+
+resolve_release() {
+	local release
+	release=$(newest_release "$1")
+	[ -n "$release" ] && { echo "$release"; return; }
+	return 1
+}
+
+unpack_package() { # PACKAGE DIRECTORY
+	local debs
+	debs=$(mktemp -d "$FERRY_CACHE/debs.XXXXXX")
+	(cd "$debs" && apt-get -q -y "${apt_private[@]}" -o APT::Sandbox::User=root download "$1") \
+		>>"$FERRY_CACHE/apt.log" 2>&1 8>&- ||
+		{ rm -rf "$debs"; tail -n 5 "$FERRY_CACHE/apt.log" >&2; return 1; }
+	dpkg-deb -x "$debs"/*.deb "$2" || return 1
+	rm -rf "$debs"
+}
+
+# adapt_headers TREE RELEASE: Debian's header packages name /usr/src; here they live in TREE.
+adapt_headers() {
+	local tree=$1 release=$2 modules=$1/lib/modules/$2
+	sed -i "s,^include /usr/src/,include $tree/usr/src/," "$tree/usr/src/linux-headers-$release/Makefile"
+	rm -f "$modules/build" "$modules/source"
+	ln -s "../../../usr/src/linux-headers-$release" "$modules/build"
+	depmod -b "$tree" "$release"
+}
+
+# fetch_kernel NAME: the newest release of a series, image and headers, unpacked under kernels/.
+fetch_kernel() {
+	local name=$1 release tree package link=$FERRY_CACHE/kernels/$1.release seen
+	seen="$(stat -c %Y "$APT_LISTS" 2>/dev/null || true) $(cat "$link" 2>/dev/null || true)"
+	[ "$(cat "$link.checked" 2>/dev/null)" = "$seen" ] && return
+	mkdir -p "$FERRY_CACHE/kernels"
+	if ! release=$(resolve_release "$name"); then
+		[ "$(find "$APT_LISTS" -name '*Packages*' 2>/dev/null | head -n 1)" ] || apt_update
+		release=$(resolve_release "$name") || { use_private_sources; release=$(resolve_release "$name"); } ||
+			{ [ -e "$link" ] && return; die "no package of Linux $name is to be had here"; }
+	fi
+	tree=$FERRY_CACHE/kernels/$release
+	if [ ! -e "$tree/.ferry-complete" ]; then
+		say "unpacking Linux $release"
+		rm -rf "$tree"
+		mkdir -p "$tree"
+		for package in "linux-image-$release" "linux-headers-$release" \
+			$(depends_of "linux-headers-$release" | grep -E '^linux-(headers-.*-common|kbuild-)'); do
+			if ! unpack_package "$package" "$tree"; then
+				# The lists may be older than the mirror.
+				apt_update
+				unpack_package "$package" "$tree" || die "cannot get $package"
+			fi
+		done
+		adapt_headers "$tree" "$release"
+		touch "$tree/.ferry-complete"
+	fi
+	echo "$release" >"$link"
+	echo "$(stat -c %Y "$APT_LISTS" 2>/dev/null) $release" >"$link.checked"
+}
+
+# fetch_kernel_source: Debian's linux-source-6.12, unpacked under src/.
+fetch_kernel_source() {
+	local dir=$FERRY_CACHE/src/linux-source-6.12 version
+	[ "$(stat -c %Y "$APT_LISTS" 2>/dev/null)" = "$(cat "$dir/.ferry-checked" 2>/dev/null)" ] && return
+	[ "$(depends_of linux-source-6.12)" ] || use_private_sources
+	version=$(apt-cache "${apt_private[@]}" show --no-all-versions linux-source-6.12 | sed -n 's/^Version: //p')
+	if [ "$(cat "$dir/.ferry-version" 2>/dev/null)" != "$version" ]; then
+		say "unpacking linux-source-6.12 $version"
+		rm -rf "$dir" "$FERRY_CACHE/src/deb"
+		mkdir -p "$FERRY_CACHE/src/deb"
+		unpack_package linux-source-6.12 "$FERRY_CACHE/src/deb" || die "cannot get linux-source-6.12"
+		tar -C "$FERRY_CACHE/src" -xf "$FERRY_CACHE/src/deb/usr/src/linux-source-6.12.tar.xz"
+		rm -rf "$FERRY_CACHE/src/deb"
+		echo "$version" >"$dir/.ferry-version"
+	fi
+	stat -c %Y "$APT_LISTS" >"$dir/.ferry-checked"
+}
