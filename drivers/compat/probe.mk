@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0
+# What the kernel at hand lacks, found out by looking into its headers: a
+# distribution backports, so that its version says nothing. Each probe names
+# the kernel that made it unnecessary.
+
+ferry-has = $(shell grep -qsE -- '$(2)' $(srctree)/include/$(1) && echo y)
+ferry-lacks = $(if $(call ferry-has,$(1),$(2)),,-D$(3))
+
+# 6.4: vhost_task; the signature in use came with 6.12.
+ifeq ($(call ferry-has,linux/sched/vhost_task.h,handle_kill),)
+FERRY_OWN_VHOST_TASK := y
+ccflags-y += -I$(src)/drivers/compat/include
+endif
+# 6.8: eventfd_signal() without a count.
+ccflags-y += $(call ferry-lacks,linux/eventfd.h,eventfd_signal\(struct eventfd_ctx \*ctx\)$$,FERRY_EVENTFD_SIGNAL_COUNTS)
+# 6.2: ITER_SOURCE and ITER_DEST.
+ccflags-y += $(call ferry-lacks,linux/uio.h,ITER_SOURCE,FERRY_LACKS_ITER_SOURCE)
+# 6.5: worker ioctls.
+ccflags-y += $(call ferry-lacks,uapi/linux/vhost.h,VHOST_NEW_WORKER,FERRY_LACKS_WORKER_IOCTLS)
+# 6.18: feature bits beyond 64.
+ccflags-y += $(call ferry-lacks,uapi/linux/vhost.h,VHOST_GET_FEATURES_ARRAY,FERRY_LACKS_FEATURES_ARRAY)
+# 6.19: no header in front of a frame handed to a tap by pointer.
+ccflags-y += $(if $(call ferry-has,linux/if_tun.h,struct tun_xdp_hdr),-DFERRY_TUN_XDP_HDR)
+# 7.0: a tap's queue must be woken by whoever drains its ring.
+ccflags-y += $(call ferry-lacks,linux/if_tun.h,tun_wake_queue,FERRY_LACKS_TUN_WAKE_QUEUE)

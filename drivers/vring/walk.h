@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What both ring formats do with a descriptor once it is a private copy. All
+ * of it is inlined into the fetch loops, which run with user access open: the
+ * compiler must not leave a call behind (objtool checks that).
+ */
+#ifndef FERRY_VRING_WALK_H
+#define FERRY_VRING_WALK_H
+
+#include <linux/build_bug.h>
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/uaccess.h>
+
+#include "vring.h"
+
+/* No segment left: end the batch before this chain, try it again later. */
+#define FERRY_WALK_FULL		1
+
+/* A walk returns chain errors and -EFAULT through one int. */
+static_assert(FERRY_CHAIN_BAD_ADDR < EFAULT);
+
+/*
+ * The one place where a guest address becomes a host address. An IOTLB and a
+ * dirty log hook in here and in ferry_vring_complete().
+ */
+static __always_inline void __user *ferry_translate(struct ferry_vring *vr, u64 gpa, u64 *room)
+{
+	const struct ferry_region *r = vr->hit;
+
+	if (unlikely(!r || gpa - r->gpa >= r->size)) {
+		r = ferry_mem_find(vr->mem, gpa);
+		if (!r)
+			return NULL;
+		vr->hit = r;
+	}
+	*room = r->size - (gpa - r->gpa);
+	return (void __user *)(unsigned long)(r->hva + (gpa - r->gpa));
+}
+
+/* Turn one buffer into segments, one a region that it touches. */
+static __always_inline int ferry_walk_segs(struct ferry_vring *vr, struct ferry_chain *c,
+					   const struct ferry_desc *d)
+{
+	u64 addr = d->addr, len = d->len, room = 0;
+
+	while (len) {
+		void __user *p = ferry_translate(vr, addr, &room);
+		u32 at = c->seg + c->nr_out + c->nr_in;
+
+		if (unlikely(!p))
+			return -FERRY_CHAIN_BAD_ADDR;
+		if (unlikely(at >= FERRY_SEGS))
+			return c->seg ? FERRY_WALK_FULL : -FERRY_CHAIN_LONG;
+		room = min(room, len);
+		vr->seg[at].iov_base = p;
+		vr->seg[at].iov_len = room;
+		if (d->flags & VRING_DESC_F_WRITE)
+			c->nr_in++;
+		else
+			c->nr_out++;
+		addr += room;
+		len -= room;
+	}
+	return 0;
+}
+
+/*
+ * Where an indirect table lies. It must not cross regions: no driver's does,
+ * and the walk then needs one translation. The bytes that one chain may use of
+ * it are bounded by FERRY_CHAIN_MAX.
+ */
+static __always_inline void __user *ferry_walk_table(struct ferry_vring *vr,
+						     const struct ferry_desc *d)
+{
+	u64 room = 0;
+	void __user *p = ferry_translate(vr, d->addr, &room);
+
+	return p && room >= d->len ? p : NULL;
+}
+
+static __always_inline void ferry_chain_begin(struct ferry_vring *vr, struct ferry_chain *c)
+{
+	c->slots = 1;
+	c->nr_out = 0;
+	c->nr_in = 0;
+	c->seg = vr->seg_tail;
+}
+
+static __always_inline void ferry_chain_end(struct ferry_vring *vr, struct ferry_chain *c,
+					    const struct ferry_walk *w)
+{
+	c->out_len = w->out_len;
+	c->in_len = w->in_len;
+	vr->seg_tail = c->seg + c->nr_out + c->nr_in;
+	vr->tail++;
+}
+
+#endif /* FERRY_VRING_WALK_H */
