@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Serving a queue: what a worker does with it, and the verbs that a back end's
+ * run() is written in. Everything here runs in a worker, in the owner's mm,
+ * under vq->mutex.
+ */
+#include <linux/eventfd.h>
+#include <linux/kernel.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/signal.h>
+
+#include "trace.h"
+#include "vhost.h"
+
+/* Shortest adapted busy poll; below this a poll costs more than it can save. */
+#define FERRY_POLL_MIN_NS	1000
+
+/**
+ * ferry_vq_error - the guest broke the protocol: stop this queue
+ * @vq: stays set up, but is not served until its back end is set anew
+ * @fmt: what it did, for the log
+ *
+ * One rate-limited line, one signal on the error eventfd.
+ */
+void ferry_vq_error(struct ferry_vq *vq, const char *fmt, ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	lockdep_assert_held(&vq->mutex);
+	va_start(args, fmt);
+	vaf.va = &args;
+	trace_ferry_vq_error(vq, &vaf);
+	pr_notice_ratelimited("%s: owner %d: queue %u (%s) stopped: %pV\n", vq->dev->ops->kind,
+			      vq->dev->owner, vq->index, vq->name, &vaf);
+	va_end(args);
+	vq->broken = true;
+	vq->stats.errors++;
+	if (vq->err)
+		eventfd_signal(vq->err);
+}
+EXPORT_SYMBOL_GPL(ferry_vq_error);
+
+static void ferry_vq_disable_kick(struct ferry_vq *vq)
+{
+	struct ferry_vring *vr = &vq->vring;
+
+	if (vr->kick_off)
+		return;
+	if (vr->ops->disable_kick(vr))
+		ferry_vq_error(vq, "ring memory is not accessible");
+	vr->kick_off = true;
+}
+
+/* What a worker runs for a queue. */
+void ferry_vq_work(struct ferry_work *work)
+{
+	struct ferry_vq *vq = container_of(work, struct ferry_vq, work);
+	bool again = false;
+
+	mutex_lock(&vq->mutex);
+	if (vq->backend && !vq->broken) {
+		ferry_vq_disable_kick(vq);
+		if (!vq->broken)
+			again = vq->dev->ops->run(vq);
+		again &= !vq->broken;
+	}
+	mutex_unlock(&vq->mutex);
+	if (again)
+		ferry_vq_queue(vq);
+}
+
+/**
+ * ferry_vq_fetch - have chains ready
+ * @vq: the queue being served
+ * @want: how many the caller can use, 1 to the vring's capacity
+ *
+ * Return: how many are ready, possibly fewer than @want or 0, or -errno if the
+ * queue had to be stopped; then the caller returns false from its run().
+ */
+int ferry_vq_fetch(struct ferry_vq *vq, unsigned int want)
+{
+	int n = ferry_vring_fetch(&vq->vring, want);
+
+	if (unlikely(n < 0)) {
+		ferry_vq_error(vq, "%s", ferry_vring_strerror(n));
+		return -EFAULT;
+	}
+	if (n) {
+		vq->stats.batches++;
+		vq->stats.fetched += n;
+	}
+	return ferry_vring_ready(&vq->vring);
+}
+EXPORT_SYMBOL_GPL(ferry_vq_fetch);
+
+/**
+ * ferry_vq_push - hand completed chains to the driver, and signal if it asks
+ * @vq: the queue being served
+ *
+ * Return: 0, or -EFAULT if the queue had to be stopped.
+ */
+int ferry_vq_push(struct ferry_vq *vq)
+{
+	struct ferry_vring *vr = &vq->vring;
+	int err;
+
+	if (!vr->nr_done)
+		return 0;
+	err = vr->ops->publish(vr);
+	if (unlikely(err))
+		goto fault;
+	vq->stats.chains += vr->nr_done;
+	vr->nr_done = 0;
+	err = vr->ops->need_signal(vr);
+	if (unlikely(err < 0))
+		goto fault;
+	if (err && vq->call) {
+		vq->stats.signals++;
+		eventfd_signal(vq->call);
+	}
+	return 0;
+fault:
+	vr->nr_done = 0;
+	ferry_vq_error(vq, "ring memory is not accessible");
+	return -EFAULT;
+}
+EXPORT_SYMBOL_GPL(ferry_vq_push);
+
+/**
+ * ferry_vq_idle - ask the driver for a kick before going to sleep
+ * @vq: the queue being served
+ *
+ * Return: true if a kick will come; false if chains came meanwhile, so that the
+ * caller goes on. A queue that had to be stopped is idle.
+ */
+bool ferry_vq_idle(struct ferry_vq *vq)
+{
+	struct ferry_vring *vr = &vq->vring;
+	int more = vr->ops->enable_kick(vr);
+
+	if (unlikely(more < 0)) {
+		ferry_vq_error(vq, "ring memory is not accessible");
+		return true;
+	}
+	vr->kick_off = false;
+	if (!more)
+		return true;
+	ferry_vq_disable_kick(vq);
+	return false;
+}
+EXPORT_SYMBOL_GPL(ferry_vq_idle);
+
+/**
+ * ferry_vq_busy_poll - spin for a short while, hoping for work
+ * @vq: the queue being served, which has run dry
+ * @ready: whether there is work; NULL: whether the ring has chains
+ *
+ * Spins for as long as VHOST_SET_VRING_BUSYLOOP_TIMEOUT allows at most: twice
+ * as long after a poll that paid, half as long after one that did not. Never
+ * with preemption off, and not while another queue waits for this worker.
+ *
+ * Return: whether work came.
+ */
+bool ferry_vq_busy_poll(struct ferry_vq *vq, bool (*ready)(struct ferry_vq *vq))
+{
+	struct ferry_vring *vr = &vq->vring;
+	u64 limit = (u64)vq->busyloop_us * NSEC_PER_USEC, end;
+	bool paid = false;
+
+	if (!limit)
+		return false;
+	end = local_clock() + vq->busyloop_ns;
+	vq->stats.polls++;
+	do {
+		paid = ready ? ready(vq) : vr->ops->pending(vr) > 0;
+		if (paid || need_resched() || signal_pending(current) || ferry_vq_others_wait(vq))
+			break;
+		cpu_relax();
+	} while (local_clock() < end);
+	vq->stats.polls_paid += paid;
+	vq->busyloop_ns = paid ? min(limit, vq->busyloop_ns * 2) :
+			  clamp_t(u64, vq->busyloop_ns / 2, min_t(u64, FERRY_POLL_MIN_NS, limit),
+				  limit);
+	return paid;
+}
+EXPORT_SYMBOL_GPL(ferry_vq_busy_poll);
