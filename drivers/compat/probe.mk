@@ -9,7 +9,8 @@ ferry-lacks = $(if $(call ferry-has,$(1),$(2)),,-D$(3))
 # 6.4: vhost_task; the signature in use came with 6.12.
 ifeq ($(call ferry-has,linux/sched/vhost_task.h,handle_kill),)
 FERRY_OWN_VHOST_TASK := y
-ccflags-y += -I$(src)/drivers/compat/include
+# In front of the kernel's own: one of another signature may be there.
+LINUXINCLUDE := -I$(src)/drivers/compat/include $(LINUXINCLUDE)
 endif
 # 6.8: eventfd_signal() without a count.
 ccflags-y += $(call ferry-lacks,linux/eventfd.h,eventfd_signal\(struct eventfd_ctx \*ctx\)$$,FERRY_EVENTFD_SIGNAL_COUNTS)

@@ -43,6 +43,7 @@ struct ferry_net_tx {
 	/* Frames built and not yet sent. */
 	struct xdp_buff xdp[FERRY_BATCH];
 	unsigned int nr_xdp;
+	unsigned int xdp_bytes;
 	struct ferry_chunk_pool chunks;
 };
 

@@ -70,7 +70,9 @@ static struct sk_buff *ferry_net_rx_linear(void *pkt)
 /*
  * A tap counts a frame as sent when it leaves its ring through recvmsg. Those
  * that we copy ourselves are counted here, while RCU keeps the device that the
- * frame names: once taken from the ring nothing else does.
+ * frame names. Once taken from the ring nothing else does, so the name goes: a
+ * frame that is put back and taken again must not be counted on a device that
+ * is no more.
  */
 static void ferry_net_rx_count(struct ferry_net_rx *rx)
 {
@@ -80,7 +82,7 @@ static void ferry_net_rx_count(struct ferry_net_rx *rx)
 	for (i = 0; i < rx->tail; i++) {
 		struct sk_buff *skb = ferry_net_rx_linear(rx->pkt[i]);
 
-		if (!skb)
+		if (!skb || !skb->dev)
 			continue;
 		if (skb->dev != dev) {
 			if (frames)
@@ -91,6 +93,7 @@ static void ferry_net_rx_count(struct ferry_net_rx *rx)
 		}
 		frames++;
 		bytes += skb->len;
+		skb->dev = NULL;
 	}
 	if (frames)
 		dev_sw_netstats_tx_add(dev, frames, bytes);
@@ -102,8 +105,6 @@ static unsigned int ferry_net_rx_pull(struct ferry_net_rx *rx, struct ferry_tap 
 {
 	struct ptr_ring *ring = tap->ring;
 
-	if (__ptr_ring_empty(ring))
-		return 0;
 	rx->head = 0;
 	rcu_read_lock();
 	spin_lock(&ring->consumer_lock);
@@ -111,8 +112,11 @@ static unsigned int ferry_net_rx_pull(struct ferry_net_rx *rx, struct ferry_tap 
 	if (tap->counts)
 		tun_wake_queue(tap->file, rx->tail);
 	spin_unlock(&ring->consumer_lock);
-	if (tap->counts)
+	if (tap->counts) {
+		preempt_disable();
 		ferry_net_rx_count(rx);
+		preempt_enable();
+	}
 	rcu_read_unlock();
 	return rx->tail;
 }
@@ -143,11 +147,11 @@ static int ferry_net_rx_chains(struct ferry_net_rx *rx, u32 total)
 		if (unlikely(n < 0))
 			return n;
 		if (n <= i)
-			return vq->vring.full ? -EMSGSIZE : 0;
+			return ferry_vring_exhausted(&vq->vring) ? -EMSGSIZE : 0;
 		c = ferry_vring_chain(&vq->vring, i);
 		if (unlikely(c->nr_out || !c->in_len || (!i && c->in_len < rx->hdr_len))) {
 			ferry_vq_error(vq,
-				       "chain of %u readable and %u writable bytes is no receive buffer",
+				       "chain of %u readable, %u writable bytes is no rx buffer",
 				       c->out_len, c->in_len);
 			return -EFAULT;
 		}
@@ -276,7 +280,8 @@ static bool ferry_net_rx_has_frames(struct ferry_vq *vq)
 {
 	struct ferry_tap *tap = vq->backend;
 
-	return !__ptr_ring_empty(tap->ring);
+	/* Under the ring's lock: the ring is reallocated when its length changes. */
+	return !ptr_ring_empty(tap->ring);
 }
 
 /* What to do when there is nothing to do. */
@@ -348,8 +353,10 @@ bool ferry_net_rx_run(struct ferry_vq *vq)
 	ferry_poll_stop(&rx->poll);
 	while (frames < FERRY_WEIGHT_CHAINS && vq->stats.bytes - bytes < FERRY_WEIGHT_BYTES) {
 		ret = ferry_net_rx_prepare(rx, tap, &wait);
-		if (unlikely(ret < 0))
+		if (unlikely(ret < 0)) {
+			ferry_vq_push(vq);
 			return false;
+		}
 		if (!ret) {
 			if (wait == FERRY_RX_SLEEP)
 				return false;

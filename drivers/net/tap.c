@@ -4,6 +4,7 @@
 #include <linux/file.h>
 #include <linux/if_tap.h>
 #include <linux/if_tun.h>
+#include <linux/poll.h>
 #include <linux/slab.h>
 
 #include "tap.h"
@@ -29,24 +30,30 @@ static int ferry_tap_bind(struct ferry_tap *tap, struct file *file)
  * ferry_tap_get - take the tap behind @fd
  * @fd: any descriptor of the calling process
  *
- * Return: the tap, ERR_PTR(-ENOTSOCK) if @fd is none, or -ENOMEM.
+ * Return: the tap, or ERR_PTR() of -ENOTSOCK if @fd is none, -EINVAL if it has
+ * no interface (any more), or -ENOMEM.
  */
 struct ferry_tap *ferry_tap_get(int fd)
 {
 	struct ferry_tap *tap = kzalloc(sizeof(*tap), GFP_KERNEL_ACCOUNT);
 	struct file *file;
+	int err = -ENOTSOCK;
 
 	if (!tap)
 		return ERR_PTR(-ENOMEM);
 	file = fget(fd);
 	if (!file)
 		goto free;
-	if (!ferry_tap_bind(tap, file))
+	if (ferry_tap_bind(tap, file))
+		goto put;
+	if (!(vfs_poll(file, NULL) & EPOLLERR))
 		return tap;
+	err = -EINVAL;
+put:
 	fput(file);
 free:
 	kfree(tap);
-	return ERR_PTR(-ENOTSOCK);
+	return ERR_PTR(err);
 }
 
 void ferry_tap_put(struct ferry_tap *tap)

@@ -76,8 +76,11 @@ static void ferry_net_tx_send_batch(struct ferry_net_tx *tx, struct ferry_tap *t
 		for (i = 0; i < tx->nr_xdp; i++)
 			put_page(virt_to_head_page(tx->xdp[i].data));
 		ferry_net_tx_drop(tx, tx->nr_xdp);
+	} else {
+		tx->vq.stats.bytes += tx->xdp_bytes;
 	}
 	tx->nr_xdp = 0;
+	tx->xdp_bytes = 0;
 }
 
 /* Whether the header that came with a frame may go to the tap with it. */
@@ -131,6 +134,7 @@ static int ferry_net_tx_build(struct ferry_net_tx *tx, struct ferry_tap *tap,
 		return 0;
 	}
 	tx->nr_xdp++;
+	tx->xdp_bytes += len;
 	return 1;
 }
 
@@ -151,7 +155,10 @@ static int ferry_net_tx_send_one(struct ferry_net_tx *tx, struct ferry_tap *tap,
 	err = tap->sock->ops->sendmsg(tap->sock, &msg, iov_iter_count(&msg.msg_iter));
 	if (err == -EAGAIN)
 		return err;
-	return err >= 0;
+	if (err < 0)
+		return 0;
+	tx->vq.stats.bytes += c->out_len - tx->hdr_len;
+	return 1;
 }
 
 /*
@@ -188,7 +195,6 @@ static int ferry_net_tx_one(struct ferry_net_tx *tx, struct ferry_tap *tap, bool
 		ferry_net_tx_drop(tx, 1);
 		len = 0;
 	}
-	vq->stats.bytes += len;
 	ferry_vring_complete(&vq->vring, 0);
 	return len;
 }

@@ -17,6 +17,9 @@
 /* Shortest adapted busy poll; below this a poll costs more than it can save. */
 #define FERRY_POLL_MIN_NS	1000
 
+/* Longest: the queue's mutex is held, and an ioctl may wait for it. */
+#define FERRY_POLL_MAX_NS	(10 * NSEC_PER_MSEC)
+
 /**
  * ferry_vq_error - the guest broke the protocol: stop this queue
  * @vq: stays set up, but is not served until its back end is set anew
@@ -33,8 +36,8 @@ void ferry_vq_error(struct ferry_vq *vq, const char *fmt, ...)
 	va_start(args, fmt);
 	vaf.va = &args;
 	trace_ferry_vq_error(vq, &vaf);
-	pr_notice_ratelimited("%s: owner %d: queue %u (%s) stopped: %pV\n", vq->dev->ops->kind,
-			      vq->dev->owner, vq->index, vq->name, &vaf);
+	pr_notice_ratelimited("ferry: %s: owner %d: queue %u (%s) stopped: %pV\n",
+			      vq->dev->ops->kind, vq->dev->owner, vq->index, vq->name, &vaf);
 	va_end(args);
 	vq->broken = true;
 	vq->stats.errors++;
@@ -158,7 +161,8 @@ EXPORT_SYMBOL_GPL(ferry_vq_idle);
  * @vq: the queue being served, which has run dry
  * @ready: whether there is work; NULL: whether the ring has chains
  *
- * Spins for as long as VHOST_SET_VRING_BUSYLOOP_TIMEOUT allows at most: twice
+ * Spins for as long as VHOST_SET_VRING_BUSYLOOP_TIMEOUT allows at most, and
+ * never longer than FERRY_POLL_MAX_NS: twice
  * as long after a poll that paid, half as long after one that did not. Never
  * with preemption off, and not while another queue waits for this worker.
  *
@@ -167,12 +171,12 @@ EXPORT_SYMBOL_GPL(ferry_vq_idle);
 bool ferry_vq_busy_poll(struct ferry_vq *vq, bool (*ready)(struct ferry_vq *vq))
 {
 	struct ferry_vring *vr = &vq->vring;
-	u64 limit = (u64)vq->busyloop_us * NSEC_PER_USEC, end;
+	u64 limit = min_t(u64, (u64)vq->busyloop_us * NSEC_PER_USEC, FERRY_POLL_MAX_NS), end;
 	bool paid = false;
 
 	if (!limit)
 		return false;
-	end = local_clock() + vq->busyloop_ns;
+	end = local_clock() + min(vq->busyloop_ns, limit);
 	vq->stats.polls++;
 	do {
 		paid = ready ? ready(vq) : vr->ops->pending(vr) > 0;

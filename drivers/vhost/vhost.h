@@ -99,7 +99,7 @@ struct ferry_vq {
  *	to be called again soon; otherwise the next kick or ferry_vq_queue()
  *	does that. May sleep.
  * @stop: take the back end off @vq. Called under dev->mutex by an ioctl or
- *	the release of the file; must leave vq->backend NULL and no work behind.
+ *	the release of the file; must leave vq->backend NULL.
  */
 struct ferry_dev_ops {
 	const char *kind;
@@ -170,7 +170,6 @@ void ferry_work_init(struct ferry_work *work, void (*fn)(struct ferry_work *work
 int ferry_worker_create_default(struct ferry_dev *dev);
 void ferry_workers_destroy(struct ferry_dev *dev);
 long ferry_worker_ioctl(struct ferry_dev *dev, unsigned int cmd, void __user *argp);
-void ferry_vq_flush(struct ferry_vq *vq);
 bool ferry_vq_queue(struct ferry_vq *vq);
 bool ferry_vq_others_wait(struct ferry_vq *vq);
 pid_t ferry_vq_worker_pid(struct ferry_vq *vq);

@@ -123,8 +123,9 @@ EXPORT_SYMBOL_GPL(ferry_vq_start);
  * ferry_vq_stop - serve the queue no longer
  * @vq: running or stopped, under vq->mutex
  *
- * Its position stays for VHOST_GET_VRING_BASE. What the back end holds besides
- * is the caller's to release, after ferry_vq_flush().
+ * Its position stays for VHOST_GET_VRING_BASE. No turn of the worker that begins
+ * after this sees the back end, so the caller may release it once it has dropped
+ * the mutex.
  */
 void ferry_vq_stop(struct ferry_vq *vq)
 {

@@ -21,7 +21,7 @@
 #include "vhost.h"
 
 /* Workers that one device may have. */
-#define FERRY_WORKERS_MAX	64
+#define FERRY_WORKERS_MAX	256
 
 struct ferry_worker {
 	struct vhost_task *task;
@@ -152,13 +152,14 @@ static void ferry_worker_hello(struct ferry_work *work)
 	complete(&hello->flush.done);
 }
 
+/* Once created a task must be started before it can be stopped. */
 static struct ferry_worker *ferry_worker_create(struct ferry_dev *dev)
 {
 	struct ferry_hello hello;
 	struct ferry_worker *worker;
 	struct vhost_task *task;
 	char name[TASK_COMM_LEN];
-	int err = -ENOMEM;
+	int err;
 
 	lockdep_assert_held(&dev->mutex);
 	worker = kzalloc(sizeof(*worker), GFP_KERNEL_ACCOUNT);
@@ -167,15 +168,17 @@ static struct ferry_worker *ferry_worker_create(struct ferry_dev *dev)
 	worker->dev = dev;
 	mutex_init(&worker->lock);
 	init_llist_head(&worker->works);
+	err = xa_alloc(&dev->workers, &worker->id, worker, XA_LIMIT(0, FERRY_WORKERS_MAX - 1),
+		       GFP_KERNEL_ACCOUNT);
+	if (err)
+		goto free;
 	snprintf(name, sizeof(name), "ferry-%d", current->pid);
 	task = vhost_task_create(ferry_worker_turn, ferry_worker_killed, worker, name);
-	if (IS_ERR_OR_NULL(task))
-		goto free;
+	if (IS_ERR_OR_NULL(task)) {
+		err = task ? PTR_ERR(task) : -ENOMEM;
+		goto erase;
+	}
 	worker->task = task;
-	err = xa_alloc(&dev->workers, &worker->id, worker, XA_LIMIT(0, FERRY_WORKERS_MAX - 1),
-		       GFP_KERNEL);
-	if (err)
-		goto stop;
 
 	ferry_work_init(&hello.flush.work, ferry_worker_hello);
 	init_completion(&hello.flush.done);
@@ -186,8 +189,8 @@ static struct ferry_worker *ferry_worker_create(struct ferry_dev *dev)
 	trace_ferry_worker_create(dev, worker->id, worker->pid);
 	return worker;
 
-stop:
-	vhost_task_stop(task);
+erase:
+	xa_erase(&dev->workers, worker->id);
 free:
 	kfree(worker);
 	return ERR_PTR(err);
@@ -305,19 +308,6 @@ bool ferry_vq_queue(struct ferry_vq *vq)
 	return queued;
 }
 EXPORT_SYMBOL_GPL(ferry_vq_queue);
-
-/**
- * ferry_vq_flush - wait until the worker is through with what it was given
- * @vq: under dev->mutex, not under vq->mutex
- */
-void ferry_vq_flush(struct ferry_vq *vq)
-{
-	struct ferry_worker *worker = ferry_vq_worker(vq);
-
-	if (worker)
-		ferry_worker_flush(worker);
-}
-EXPORT_SYMBOL_GPL(ferry_vq_flush);
 
 /**
  * ferry_vq_others_wait - whether the worker that runs us has more to do

@@ -44,10 +44,11 @@ static int ferry_packed_start(struct ferry_vring *vr)
 }
 
 /* One descriptor from two little-endian words. */
-static __always_inline void packed_unpack(struct ferry_desc *d, u64 addr, u64 rest)
+static __always_inline void packed_unpack(struct ferry_desc *d, const u64 *word)
 {
-	rest = le64_to_cpu((__force __le64)rest);
-	d->addr = le64_to_cpu((__force __le64)addr);
+	u64 rest = le64_to_cpu((__force __le64)word[1]);
+
+	d->addr = le64_to_cpu((__force __le64)word[0]);
 	d->len = rest;
 	d->id = rest >> 32;
 	d->flags = rest >> 48;
@@ -58,19 +59,21 @@ static __always_inline int ferry_packed_walk_table(struct ferry_vring *vr, struc
 						   struct ferry_walk *w,
 						   const struct ferry_desc *head)
 {
-	u64 __user *table = ferry_walk_table(vr, head);
+	struct ferry_table table;
 	struct ferry_desc d;
 	int step, err;
+	u32 at = 0;
 
-	if (unlikely(!table))
-		return -FERRY_CHAIN_BAD_ADDR;
+	err = ferry_table_enter(vr, &table, head);
+	if (unlikely(err))
+		return err;
 	do {
-		u64 addr, rest;
+		u64 word[2];
 
-		unsafe_get_user(addr, table, fault);
-		unsafe_get_user(rest, table + 1, fault);
-		table += 2;
-		packed_unpack(&d, addr, rest);
+		err = ferry_table_read(vr, &table, at++, word);
+		if (unlikely(err))
+			return err;
+		packed_unpack(&d, word);
 		step = ferry_packed_step(w, &d);
 		if (unlikely(step < 0))
 			return step;
@@ -79,8 +82,6 @@ static __always_inline int ferry_packed_walk_table(struct ferry_vring *vr, struc
 			return err;
 	} while (step == FERRY_STEP_NEXT);
 	return 0;
-fault:
-	return -EFAULT;
 }
 
 /* Walk the chain at the fetch position, which is known to be available. */
@@ -88,18 +89,19 @@ static __always_inline int ferry_packed_walk(struct ferry_vring *vr, struct ferr
 {
 	struct ferry_desc d;
 	struct ferry_walk w;
+	const struct ferry_table ring = { .base = vr->desc };
 	u32 at = vr->next_avail, slots = 0;
 	int step, err;
 
 	ferry_walk_init(&w, vr->num, vr->indirect);
 	ferry_chain_begin(vr, c);
 	do {
-		u64 __user *p = (u64 __user *)&packed_desc(vr)[at];
-		u64 addr, rest;
+		u64 word[2];
 
-		unsafe_get_user(addr, p, fault);
-		unsafe_get_user(rest, p + 1, fault);
-		packed_unpack(&d, addr, rest);
+		err = ferry_table_read(vr, &ring, at, word);
+		if (unlikely(err))
+			return err;
+		packed_unpack(&d, word);
 		slots++;
 		if (++at == vr->num)
 			at = 0;
@@ -119,8 +121,6 @@ static __always_inline int ferry_packed_walk(struct ferry_vring *vr, struct ferr
 	c->slots = slots;
 	ferry_chain_end(vr, c, &w);
 	return 0;
-fault:
-	return -EFAULT;
 }
 
 static int ferry_packed_fetch(struct ferry_vring *vr, unsigned int max)

@@ -63,25 +63,25 @@ static int ferry_split_start(struct ferry_vring *vr)
 	return 0;
 }
 
-/* Second half of a descriptor as one little-endian word. */
-static __always_inline void split_unpack(struct ferry_desc *d, u64 addr, u64 rest)
+/* One descriptor from two little-endian words. */
+static __always_inline void split_unpack(struct ferry_desc *d, const u64 *word)
 {
-	rest = le64_to_cpu((__force __le64)rest);
-	d->addr = le64_to_cpu((__force __le64)addr);
+	u64 rest = le64_to_cpu((__force __le64)word[1]);
+
+	d->addr = le64_to_cpu((__force __le64)word[0]);
 	d->len = rest;
 	d->flags = rest >> 32;
 	d->id = rest >> 48;
 }
 
 /*
- * Walk one chain from @head. User access is open; the only way out on a fault
- * is the caller's label, hence a macro's worth of code inlined into one loop.
+ * Walk one chain from @head. User access is open.
  * Returns 0, FERRY_WALK_FULL, -enum ferry_chain_error, or -EFAULT.
  */
 static __always_inline int ferry_split_walk(struct ferry_vring *vr, struct ferry_chain *c,
 					    u16 head)
 {
-	u64 __user *table = vr->desc;
+	struct ferry_table table = { .base = vr->desc };
 	struct ferry_desc d;
 	struct ferry_walk w;
 	u32 at = head;
@@ -90,19 +90,22 @@ static __always_inline int ferry_split_walk(struct ferry_vring *vr, struct ferry
 	ferry_walk_init(&w, vr->num, vr->indirect);
 	ferry_chain_begin(vr, c);
 	c->id = head;
+	c->slots = 0;
 	for (;;) {
-		u64 addr, rest;
+		u64 word[2];
 
-		unsafe_get_user(addr, table + 2 * at, fault);
-		unsafe_get_user(rest, table + 2 * at + 1, fault);
-		split_unpack(&d, addr, rest);
+		err = ferry_table_read(vr, &table, at, word);
+		if (unlikely(err))
+			return err;
+		split_unpack(&d, word);
+		c->slots += !w.table;
 		step = ferry_split_step(&w, &d);
 		if (unlikely(step < 0))
 			return step;
 		if (step == FERRY_STEP_TABLE) {
-			table = ferry_walk_table(vr, &d);
-			if (unlikely(!table))
-				return -FERRY_CHAIN_BAD_ADDR;
+			err = ferry_table_enter(vr, &table, &d);
+			if (unlikely(err))
+				return err;
 			at = 0;
 			continue;
 		}
@@ -115,8 +118,6 @@ static __always_inline int ferry_split_walk(struct ferry_vring *vr, struct ferry
 	}
 	ferry_chain_end(vr, c, &w);
 	return 0;
-fault:
-	return -EFAULT;
 }
 
 static int ferry_split_fetch(struct ferry_vring *vr, unsigned int max)
@@ -204,8 +205,10 @@ static int ferry_split_need_signal(struct ferry_vring *vr)
 	if (vr->notify_on_empty && !ferry_vring_ready(vr)) {
 		if (get_user(word, &split_avail(vr)->idx))
 			return -EFAULT;
-		if (split_to_cpu(word) == vr->next_avail)
+		if (split_to_cpu(word) == vr->next_avail) {
+			vr->signalled_valid = false;
 			return 1;
+		}
 	}
 	if (!vr->event_idx) {
 		if (get_user(word, &split_avail(vr)->flags))

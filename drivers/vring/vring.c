@@ -5,6 +5,7 @@
  * everything but init and destroy runs in the owner's mm.
  */
 #include <linux/errno.h>
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -212,6 +213,23 @@ int ferry_vring_fetch(struct ferry_vring *vr, unsigned int want)
 		return 0;
 	return vr->ops->fetch(vr, min_t(u32, FERRY_BATCH, vr->cap - ready));
 }
+
+/**
+ * ferry_vring_exhausted - whether no more chains can become ready
+ * @vr: the last fetch found nothing
+ *
+ * Either there is no room for them, or the whole ring is ready already: then a
+ * driver that waits for one of these has nothing left to add.
+ */
+bool ferry_vring_exhausted(const struct ferry_vring *vr)
+{
+	u32 i, slots = 0;
+
+	for (i = vr->head; i < vr->tail; i++)
+		slots += vr->chain[i].slots;
+	return vr->full || slots >= vr->num;
+}
+EXPORT_SYMBOL_GPL(ferry_vring_exhausted);
 
 /* What to tell the log about a negative return of any function above. */
 const char *ferry_vring_strerror(int err)

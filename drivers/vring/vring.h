@@ -31,7 +31,7 @@
  */
 struct ferry_chain {
 	u16 id;		/* what the driver wants back: head index or buffer id */
-	u16 slots;	/* descriptors that it takes in a packed ring */
+	u16 slots;	/* descriptors of the ring that it takes */
 	u16 nr_out;
 	u16 nr_in;
 	u32 seg;
@@ -135,6 +135,7 @@ void ferry_vring_rewind(struct ferry_vring *vr);
 void ferry_vring_set_mem(struct ferry_vring *vr, const struct ferry_mem *mem);
 void ferry_vring_set_addr(struct ferry_vring *vr, const struct ferry_vring_config *cfg);
 int ferry_vring_fetch(struct ferry_vring *vr, unsigned int want);
+bool ferry_vring_exhausted(const struct ferry_vring *vr);
 const char *ferry_vring_strerror(int err);
 
 /* Chains that are fetched and not yet taken. */

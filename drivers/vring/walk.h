@@ -10,6 +10,7 @@
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
+#include <linux/nospec.h>
 #include <linux/uaccess.h>
 
 #include "vring.h"
@@ -27,6 +28,7 @@ static_assert(FERRY_CHAIN_BAD_ADDR < EFAULT);
 static __always_inline void __user *ferry_translate(struct ferry_vring *vr, u64 gpa, u64 *room)
 {
 	const struct ferry_region *r = vr->hit;
+	u64 off;
 
 	if (unlikely(!r || gpa - r->gpa >= r->size)) {
 		r = ferry_mem_find(vr->mem, gpa);
@@ -34,8 +36,10 @@ static __always_inline void __user *ferry_translate(struct ferry_vring *vr, u64 
 			return NULL;
 		vr->hit = r;
 	}
-	*room = r->size - (gpa - r->gpa);
-	return (void __user *)(unsigned long)(r->hva + (gpa - r->gpa));
+	/* The guest chose the address: no speculation past the region either. */
+	off = array_index_nospec(gpa - r->gpa, r->size);
+	*room = r->size - off;
+	return (void __user *)(unsigned long)(r->hva + off);
 }
 
 /* Turn one buffer into segments, one a region that it touches. */
@@ -65,18 +69,73 @@ static __always_inline int ferry_walk_segs(struct ferry_vring *vr, struct ferry_
 	return 0;
 }
 
-/*
- * Where an indirect table lies. It must not cross regions: no driver's does,
- * and the walk then needs one translation. The bytes that one chain may use of
- * it are bounded by FERRY_CHAIN_MAX.
- */
-static __always_inline void __user *ferry_walk_table(struct ferry_vring *vr,
-						     const struct ferry_desc *d)
+/* Where the descriptors of a walk lie: in the ring or in an indirect table. */
+struct ferry_table {
+	u64 __user *base;	/* NULL: a table that spans regions */
+	u64 gpa;
+};
+
+/* Begin an indirect table. Most lie in one region: one translation serves all. */
+static __always_inline int ferry_table_enter(struct ferry_vring *vr, struct ferry_table *t,
+					     const struct ferry_desc *d)
 {
 	u64 room = 0;
-	void __user *p = ferry_translate(vr, d->addr, &room);
 
-	return p && room >= d->len ? p : NULL;
+	t->gpa = d->addr;
+	t->base = ferry_translate(vr, d->addr, &room);
+	if (unlikely(!t->base))
+		return -FERRY_CHAIN_BAD_ADDR;
+	if (unlikely(room < d->len))
+		t->base = NULL;
+	return 0;
+}
+
+/* A descriptor that no one region holds whole, byte by byte. */
+static __always_inline int ferry_table_read_split(struct ferry_vring *vr, u64 gpa, u64 *word)
+{
+	u64 room = 0;
+	unsigned int i;
+
+	for (i = 0; i < 16; i++) {
+		u8 __user *p = ferry_translate(vr, gpa + i, &room);
+		u8 byte;
+
+		if (!p)
+			return -FERRY_CHAIN_BAD_ADDR;
+		unsafe_get_user(byte, p, fault);
+		((u8 *)word)[i] = byte;
+	}
+	return 0;
+fault:
+	return -EFAULT;
+}
+
+/*
+ * Fetch descriptor @at as two little-endian words. User access is open.
+ * Returns 0, -FERRY_CHAIN_BAD_ADDR or -EFAULT.
+ */
+static __always_inline int ferry_table_read(struct ferry_vring *vr, const struct ferry_table *t,
+					    u32 at, u64 *word)
+{
+	u64 __user *p;
+	u64 room = 0;
+
+	if (likely(t->base)) {
+		p = t->base + 2 * (size_t)at;
+	} else {
+		u64 gpa = t->gpa + 16 * (u64)at;
+
+		p = ferry_translate(vr, gpa, &room);
+		if (!p)
+			return -FERRY_CHAIN_BAD_ADDR;
+		if (room < 16)
+			return ferry_table_read_split(vr, gpa, word);
+	}
+	unsafe_get_user(word[0], p, fault);
+	unsafe_get_user(word[1], p + 1, fault);
+	return 0;
+fault:
+	return -EFAULT;
 }
 
 static __always_inline void ferry_chain_begin(struct ferry_vring *vr, struct ferry_chain *c)

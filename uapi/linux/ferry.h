@@ -26,9 +26,10 @@
 #define FERRY_GENL_VERSION	1
 
 /*
- * FERRY_CMD_GET_QUEUE, dump only: one message a queue of every open device in
- * the caller's view, devices in order of FERRY_A_DEV, then queues in order of
- * FERRY_A_QUEUE. Needs CAP_NET_ADMIN. Unknown attributes are to be skipped.
+ * FERRY_CMD_GET_QUEUE, dump only: one message a queue of every open device of
+ * the host, devices in order of FERRY_A_DEV, then queues in order of
+ * FERRY_A_QUEUE. Needs CAP_NET_ADMIN in the initial user namespace; pids are
+ * those of the initial pid namespace. Unknown attributes are to be skipped.
  */
 enum ferry_cmd {
 	FERRY_CMD_UNSPEC,
