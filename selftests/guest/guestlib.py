@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Stock guests for tests in the lab: boot one, talk to it over its network card, report KTAP.
+
+Runs as root on a kernel with KVM. A guest configures its card as GUEST_IP and echoes what comes to
+TCP port 7, so that a test can prove that bytes cross the device unchanged in both directions.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+BUILD = os.path.join(TOP, "build")
+FERRY = os.path.join(BUILD, "ferry")
+CACHE = os.environ.get("FERRY_CACHE", os.path.expanduser("~/.cache/ferry"))
+HOST_IP, GUEST_IP = "192.0.2.1", "192.0.2.2"
+PATIENCE = 180  # seconds until what must come has come; reaching it is a failure, not a pace
+GUEST_RUN = (f"ip link set eth0 up; ip address add {GUEST_IP}/24 dev eth0; echo guest-ready; "
+             "while :; do nc -l -p 7 -e cat; done")
+
+
+class Skip(Exception):
+    """The test cannot run here; the argument says why."""
+
+
+def sh(*command, check=True):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=PATIENCE, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"{' '.join(command)}: status {done.returncode}: {done.stdout.strip()}")
+    return done
+
+
+def require(condition, reason):
+    if not condition:
+        raise Skip(reason)
+
+
+def require_guests():
+    """A kernel that runs guests, the modules, and an image to boot."""
+    require(os.path.exists("/dev/kvm"), "no /dev/kvm")
+    require(os.path.exists("/dev/ferry-net"), "no /dev/ferry-net")
+    require(os.path.exists(kernel_image()), f"no guest kernel {kernel_image()}")
+
+
+def kernel_image():
+    release = os.uname().release
+    return os.path.join(CACHE, "kernels", release, "boot", f"vmlinuz-{release}")
+
+
+def initrd():
+    """The guest's initramfs, made once a boot."""
+    path = "/tmp/guest-echo.cpio"
+    if not os.path.exists(path):
+        short = ".".join(os.uname().release.split(".")[:2])
+        sh(os.path.join(TOP, "scripts/guest-initrd"), path, "--kernel", short, "--run", GUEST_RUN)
+    return path
+
+
+def wait_for(what, condition, patience=PATIENCE):
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.2)
+    raise AssertionError(f"{what}: not within {patience} s")
+
+
+@contextlib.contextmanager
+def tap(name, vnet_hdr=True):
+    """A persistent tap with our address on it."""
+    sh("ip", "tuntap", "add", "dev", name, "mode", "tap", *(["vnet_hdr"] if vnet_hdr else []))
+    try:
+        sh("ip", "address", "add", f"{HOST_IP}/24", "dev", name)
+        sh("ip", "link", "set", name, "up")
+        yield name
+    finally:
+        sh("ip", "link", "del", name, check=False)
+
+
+def queues():
+    """The module's counters: one dict a queue."""
+    return json.loads(sh(FERRY, "stat", "-json").stdout)
+
+
+def chains(name):
+    return sum(q["chains"] for q in queues() if q["kind"] == "net" and q["name"] == name)
+
+
+class Guest:
+    """A VMM's process and the console of its guest."""
+
+    def __init__(self, argv, pass_fds=()):
+        self.log = f"/tmp/guest-{os.getpid()}-{time.monotonic_ns()}.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            pass_fds=pass_fds)
+
+    def console(self):
+        with open(self.log, "rb") as log:
+            return log.read().decode(errors="replace")
+
+    def wait_console(self, text, times=1):
+        def there():
+            if self.console().count(text) >= times:
+                return True
+            if self.process.poll() is not None:
+                raise AssertionError(f"the VMM ended ({self.process.returncode}): "
+                                     f"{self.console()[-2000:]}")
+            return False
+        try:
+            wait_for(f"'{text}' on the guest's console", there)
+        except AssertionError:
+            print("\n".join("# " + line for line in self.console()[-2000:].splitlines()))
+            raise
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.unlink(self.log)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
+
+
+KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check"
+
+
+def boot_ferry(netdev, device="", *more):
+    """A guest under our VMM, up to where it echoes."""
+    require_guests()
+    require(os.path.exists(FERRY), "build/ferry is not built")
+    guest = Guest([FERRY, "-m", "256", "-nographic", "-kernel", kernel_image(), "-initrd", initrd(),
+                   "-append", KERNEL_ARGUMENTS,
+                   "-netdev", f"tap,id=n0,script=no,downscript=no,{netdev}",
+                   "-device", f"virtio-net-pci,netdev=n0{device}", *more])
+    guest.wait_console("guest-ready")
+    return guest
+
+
+def boot_qemu(tap_name, device="", qmp="/tmp/qmp"):
+    """A guest under stock QEMU with /dev/ferry-net handed in by vhostfd=."""
+    require_guests()
+    require(shutil.which("qemu-system-x86_64"), "no QEMU")
+    if os.path.exists(qmp):
+        os.unlink(qmp)
+    fd = os.open("/dev/ferry-net", os.O_RDWR)
+    try:
+        guest = Guest(["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "256",
+                       "-nodefaults", "-nographic", "-serial", "stdio",
+                       "-qmp", f"unix:{qmp},server=on,wait=off",
+                       "-kernel", kernel_image(), "-initrd", initrd(), "-append", KERNEL_ARGUMENTS,
+                       "-netdev", f"tap,id=n0,ifname={tap_name},script=no,downscript=no,"
+                                  f"vhost=on,vhostfd={fd}",
+                       "-device", f"virtio-net-pci,netdev=n0,id=net0{device}"], pass_fds=[fd])
+    finally:
+        os.close(fd)
+    guest.wait_console("guest-ready")
+    return guest
+
+
+def wait_closed():
+    """Until the module has no device left."""
+    wait_for("the device closed", lambda: not queues(), 20)
+
+
+class Flood(threading.Thread):
+    """Traffic that goes on until told to stop, whatever becomes of the other side."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.ended = threading.Event()
+        before = chains("tx")
+        self.start()
+        wait_for("traffic", lambda: chains("tx") > before + 100)
+
+    def run(self):
+        while not self.ended.is_set():
+            sh("ping", "-f", "-c", "200", "-w", "1", "-s", "1400", GUEST_IP, check=False)
+
+    def end(self):
+        self.ended.set()
+        self.join(30)
+
+
+def ping(count=3):
+    wait_for("a reply to ping", lambda: sh("ping", "-c", "1", "-W", "2", GUEST_IP, check=False).returncode == 0,
+             60)
+    sh("ping", "-c", str(count), "-i", "0.2", "-W", "10", GUEST_IP)
+
+
+def echo(size=1 << 20):
+    """Send random bytes to the guest's echo port and expect them back."""
+    data = os.urandom(size)
+
+    def connect():
+        try:
+            return socket.create_connection((GUEST_IP, 7), timeout=10)
+        except OSError:
+            return None
+    connection = wait_for("the guest's echo port", connect, 60)
+    back, sent = bytearray(), 0
+    with connection:
+        connection.setblocking(False)
+        end = time.monotonic() + PATIENCE
+        while len(back) < size:
+            if time.monotonic() > end:
+                raise AssertionError(f"echo: {sent} bytes sent, {len(back)} back")
+            readable, writable, _ = select.select([connection], [connection] if sent < size else [], [], 1)
+            if writable:
+                sent += connection.send(data[sent:sent + 65536])
+            if readable:
+                got = connection.recv(65536)
+                if not got:
+                    break
+                back += got
+    if hashlib.sha256(back).digest() != hashlib.sha256(data).digest():
+        raise AssertionError(f"echo: {len(back)} of {size} bytes came back, or they differ")
+
+
+def traffic():
+    ping()
+    echo()
+
+
+class Qmp:
+    """Just enough of QEMU's monitor."""
+
+    def __init__(self, path):
+        self.events = []
+        self.socket = socket.socket(socket.AF_UNIX)
+
+        def connect():
+            try:
+                self.socket.connect(path)
+                return True
+            except OSError:
+                return False
+        wait_for("QMP socket", connect, 60)
+        self.stream = self.socket.makefile("rw")
+        self.stream.readline()
+        self.command("qmp_capabilities")
+
+    def read(self):
+        message = json.loads(self.stream.readline())
+        if "event" in message:
+            self.events.append(message["event"])
+        return message
+
+    def command(self, name, **arguments):
+        self.stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self.stream.flush()
+        while True:
+            message = self.read()
+            if "error" in message:
+                raise AssertionError(f"{name}: {message['error']['desc']}")
+            if "return" in message:
+                return message["return"]
+
+    def wait_event(self, name):
+        self.socket.settimeout(PATIENCE)
+        while name not in self.events:
+            self.read()
+
+
+def run(tests):
+    """Run the functions in order and print KTAP; exits 0, 1, or 4 if all was skipped."""
+    print(f"TAP version 13\n1..{len(tests)}", flush=True)
+    failed = skipped = 0
+    for number, test in enumerate(tests, 1):
+        try:
+            test()
+            print(f"ok {number} {test.__name__}", flush=True)
+        except Skip as reason:
+            skipped += 1
+            print(f"ok {number} {test.__name__} # SKIP {reason}", flush=True)
+        except Exception as error:  # pylint: disable=broad-except
+            failed += 1
+            for line in f"{type(error).__name__}: {error}".splitlines():
+                print(f"# {line}")
+            print(f"not ok {number} {test.__name__}", flush=True)
+    sys.exit(1 if failed else 4 if skipped == len(tests) else 0)
