@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Role: one -netdev: open the tap, decide between the kernel and our own threads,
+ *	and start and stop pairs of queues on whichever it is.
+ * Threads: main, and vCPUs (a driver becomes ready, or resets).
+ * Locks: the machine's lock is held by the caller once the guest runs.
+ */
+#include "netdev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* "3:4:5" to numbers; how many, or -EINVAL. */
+static int netdev_parse_fds(const char *text, int *fds, const char *key, struct error *e)
+{
+	unsigned int n = 0;
+	char *end;
+	long v;
+
+	for (;;) {
+		v = strtol(text, &end, 10);
+		if (end == text || v < 0 || v > INT32_MAX || (*end && *end != ':') ||
+		    n == NETDEV_PAIRS_MAX)
+			return error_set(e, EINVAL, "Parameter '%s' expects file descriptor "
+					 "numbers", key);
+		fds[n++] = v;
+		if (!*end)
+			return n;
+		text = end + 1;
+	}
+}
+
+static int netdev_open_tap(struct netdev *nd, struct error *e)
+{
+	const struct netdev_config *cfg = nd->cfg;
+	int fds[NETDEV_PAIRS_MAX], n;
+	struct tap_config tap = {
+		.ifname = cfg->ifname,
+		.script = cfg->script,
+		.downscript = cfg->downscript,
+		.br = cfg->br,
+		.queues = cfg->queues,
+		.vnet_hdr = cfg->vnet_hdr,
+		.sndbuf = cfg->sndbuf,
+	};
+
+	if (cfg->fd || cfg->fds) {
+		n = netdev_parse_fds(cfg->fd ? cfg->fd : cfg->fds, fds,
+				     cfg->fd ? "fd" : "fds", e);
+		if (n < 0)
+			return n;
+		if (cfg->fd && n != 1)
+			return error_set(e, EINVAL, "Parameter 'fd' expects one file descriptor");
+		tap.fds = fds;
+		tap.queues = n;
+	}
+	return tap_open(&nd->tap, &tap, e);
+}
+
+static int netdev_open_vhost(const struct netdev *nd, const int *fds, unsigned int i,
+			     struct error *e)
+{
+	const char *path = nd->cfg->vhostdev;
+	int fd;
+
+	if (fds) {
+		if (fcntl(fds[i], F_SETFD, FD_CLOEXEC) < 0)
+			return error_set(e, EBADF, "file descriptor %d is not open", fds[i]);
+		fcntl(fds[i], F_SETFL, fcntl(fds[i], F_GETFL) | O_NONBLOCK);
+		return fds[i];
+	}
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		return fd;
+	error_errno(e, errno, "vhost: could not open '%s'", path);
+	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+		error_hint(e, "Is the module loaded? 'modprobe ferry_net', or vhost=off to do "
+			   "without.");
+	return -errno;
+}
+
+static int netdev_init_vhost(struct netdev *nd, struct error *e)
+{
+	const struct netdev_config *cfg = nd->cfg;
+	const char *list = cfg->vhostfd ? cfg->vhostfd : cfg->vhostfds;
+	int fds[NETDEV_PAIRS_MAX], ret, fd;
+	unsigned int i;
+
+	if (list) {
+		ret = netdev_parse_fds(list, fds, cfg->vhostfd ? "vhostfd" : "vhostfds", e);
+		if (ret < 0)
+			return ret;
+		if ((unsigned int)ret != nd->tap.n)
+			return error_set(e, EINVAL, "The number of fds passed does not match "
+					 "the number of vhostfds passed");
+	}
+	nd->vhost = calloc(nd->tap.n, sizeof(*nd->vhost));
+	if (!nd->vhost)
+		return error_errno(e, ENOMEM, "vhost");
+	for (i = 0; i < nd->tap.n; i++) {
+		fd = netdev_open_vhost(nd, list ? fds : NULL, i, e);
+		if (fd < 0)
+			return fd;
+		ret = vhost_net_init(&nd->vhost[i], nd->m, fd, cfg->poll_us, e);
+		if (ret)
+			return ret;
+	}
+	nd->use_vhost = true;
+	return 0;
+}
+
+static void netdev_destroy_vhost(struct netdev *nd)
+{
+	unsigned int i;
+
+	for (i = 0; nd->vhost && i < nd->tap.n; i++)
+		vhost_net_destroy(&nd->vhost[i]);
+	free(nd->vhost);
+	nd->vhost = NULL;
+	nd->use_vhost = false;
+}
+
+static int netdev_init_loop(struct netdev *nd, struct error *e)
+{
+	unsigned int i;
+	int ret = 0;
+
+	nd->loop = calloc(nd->tap.n, sizeof(*nd->loop));
+	if (!nd->loop)
+		return error_errno(e, ENOMEM, "network threads");
+	for (i = 0; i < nd->tap.n && !ret; i++)
+		ret = netloop_init(&nd->loop[i], nd->m, e);
+	return ret;
+}
+
+static void netdev_destroy_loop(struct netdev *nd)
+{
+	unsigned int i;
+
+	for (i = 0; nd->loop && i < nd->tap.n; i++)
+		netloop_destroy(&nd->loop[i]);
+	free(nd->loop);
+	nd->loop = NULL;
+}
+
+/* Whether a failure of the kernel's side is the end, or a reason to do without. */
+static bool netdev_insists(const struct netdev_config *cfg)
+{
+	return cfg->vhostforce || cfg->vhost == TRI_ON || cfg->vhostfd || cfg->vhostfds;
+}
+
+int netdev_init(struct netdev *nd, struct machine *m, const struct netdev_config *cfg,
+		netdev_warn warn, struct error *e)
+{
+	int ret;
+
+	*nd = (struct netdev){ .cfg = cfg, .m = m, .warn = warn };
+	ret = netdev_open_tap(nd, e);
+	if (ret)
+		return ret;
+	if (cfg->vhost != TRI_OFF) {
+		ret = netdev_init_vhost(nd, e);
+		if (ret && netdev_insists(cfg))
+			return ret;
+		if (ret)
+			netdev_destroy_vhost(nd);
+	}
+	return nd->use_vhost ? 0 : netdev_init_loop(nd, e);
+}
+
+void netdev_destroy(struct netdev *nd)
+{
+	if (!nd->m)
+		return;
+	netdev_destroy_vhost(nd);
+	netdev_destroy_loop(nd);
+	tap_close(&nd->tap);
+	nd->m = NULL;
+}
+
+static u64 netdev_features(void *backend, u64 wanted)
+{
+	const u64 offloads =
+		BIT_ULL(VIRTIO_NET_F_CSUM) | BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) |
+		BIT_ULL(VIRTIO_NET_F_GUEST_TSO4) | BIT_ULL(VIRTIO_NET_F_GUEST_TSO6) |
+		BIT_ULL(VIRTIO_NET_F_GUEST_ECN) | BIT_ULL(VIRTIO_NET_F_GUEST_UFO) |
+		BIT_ULL(VIRTIO_NET_F_GUEST_USO4) | BIT_ULL(VIRTIO_NET_F_GUEST_USO6) |
+		BIT_ULL(VIRTIO_NET_F_HOST_TSO4) | BIT_ULL(VIRTIO_NET_F_HOST_TSO6) |
+		BIT_ULL(VIRTIO_NET_F_HOST_ECN) | BIT_ULL(VIRTIO_NET_F_HOST_UFO) |
+		BIT_ULL(VIRTIO_NET_F_HOST_USO);
+	struct netdev *nd = backend;
+	u64 f = wanted;
+
+	f &= ~offloads | nd->tap.offloads;
+	if (!nd->tap.vnet_hdr)
+		f &= ~BIT_ULL(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+	if (nd->use_vhost)
+		f &= ~VHOST_RING_FEATURES | nd->vhost[0].features;
+	return f;
+}
+
+static int netdev_start_pair(struct netdev *nd, unsigned int i)
+{
+	struct virtio_dev *v = &nd->dev->v;
+	int ret = tap_set_queue(&nd->tap, i, true);
+
+	if (ret)
+		return ret;
+	if (nd->use_vhost)
+		return vhost_net_start(&nd->vhost[i], v, 2 * i, nd->tap.fd[i],
+				       nd->tap.vnet_hdr);
+	return netloop_start(&nd->loop[i], v, 2 * i, nd->tap.fd[i], nd->tap.vnet_hdr);
+}
+
+static void netdev_stop_pair(struct netdev *nd, unsigned int i)
+{
+	if (nd->use_vhost)
+		vhost_net_stop(&nd->vhost[i]);
+	else
+		netloop_stop(&nd->loop[i]);
+	if (i)
+		tap_set_queue(&nd->tap, i, false);
+}
+
+static int netdev_set_pairs(void *backend, unsigned int pairs)
+{
+	struct netdev *nd = backend;
+	int ret = 0;
+
+	while (nd->pairs > pairs)
+		netdev_stop_pair(nd, --nd->pairs);
+	while (nd->pairs < pairs && !ret) {
+		ret = netdev_start_pair(nd, nd->pairs);
+		if (!ret)
+			nd->pairs++;
+	}
+	return ret;
+}
+
+/* The kernel took the device but not this guest's queues: go on without it. */
+static int netdev_fall_back(struct netdev *nd, int err)
+{
+	struct error e;
+	char text[160];
+
+	if (nd->cfg->vhostforce || netdev_init_loop(nd, &e))
+		return err;
+	snprintf(text, sizeof(text), "unable to start vhost net: %d: falling back on userspace "
+		 "virtio", -err);
+	nd->warn(text);
+	netdev_destroy_vhost(nd);
+	return 0;
+}
+
+static int netdev_start(void *backend, struct net_dev *n, unsigned int pairs)
+{
+	struct netdev *nd = backend;
+	int ret;
+
+	nd->dev = n;
+	nd->pairs = 0;
+	ret = netdev_set_pairs(nd, pairs);
+	if (!ret || !nd->use_vhost)
+		return ret;
+	ret = netdev_fall_back(nd, ret);
+	return ret ?: netdev_set_pairs(nd, pairs);
+}
+
+static int netdev_set_offloads(void *backend, u64 offloads)
+{
+	struct netdev *nd = backend;
+
+	return tap_set_offloads(&nd->tap, offloads);
+}
+
+static void netdev_stop(void *backend)
+{
+	struct netdev *nd = backend;
+
+	netdev_set_pairs(nd, 0);
+	nd->dev = NULL;
+}
+
+const struct net_backend_ops netdev_ops = {
+	.features = netdev_features,
+	.start = netdev_start,
+	.set_pairs = netdev_set_pairs,
+	.set_offloads = netdev_set_offloads,
+	.stop = netdev_stop,
+};

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Role: the command line: one table of options, each with its help and what
+ *	takes its argument.
+ * Threads: main, before the VM is built.
+ * Locks: none.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "version.h"
+
+/* Memory and processors that the machine can have at all. */
+#define RAM_MIN		(8 * MIB)
+#define RAM_MAX		(1ULL << 45)
+#define CPUS_MAX	254U
+
+#define RAM_DEFAULT	"128M"
+
+struct smp_config {
+	u32 cpus;
+	u32 sockets, dies, cores, threads, maxcpus;
+};
+
+static const struct opt_row smp_rows[] = {
+	{ "cpus", OPT_UINT, offsetof(struct smp_config, cpus), .help = "processors" },
+	{ "sockets", OPT_UINT, offsetof(struct smp_config, sockets) },
+	{ "dies", OPT_UINT, offsetof(struct smp_config, dies) },
+	{ "cores", OPT_UINT, offsetof(struct smp_config, cores) },
+	{ "threads", OPT_UINT, offsetof(struct smp_config, threads) },
+	{ "maxcpus", OPT_UINT, offsetof(struct smp_config, maxcpus) },
+};
+
+static const struct opt_table smp_table = { "cpus", NULL, smp_rows, ARRAY_SIZE(smp_rows) };
+
+int config_set_smp(struct config *c, const char *arg, struct error *e)
+{
+	struct smp_config s = { .cpus = UINT32_MAX, .sockets = 1, .dies = 1, .cores = 1,
+				.threads = 1 };
+	u64 product;
+	int ret = opt_parse(&smp_table, arg, &s, e);
+
+	if (ret)
+		return ret;
+	if (!s.cpus || !s.sockets || !s.dies || !s.cores || !s.threads)
+		return error_set(e, EINVAL, "Invalid CPU topology: CPU topology parameters must be "
+				 "greater than zero");
+	product = (u64)s.sockets * s.dies * s.cores * s.threads;
+	if (s.cpus == UINT32_MAX)
+		s.cpus = product < UINT32_MAX ? product : UINT32_MAX - 1;
+	if (s.maxcpus && s.maxcpus < s.cpus)
+		return error_set(e, EINVAL, "Invalid CPU topology: maxcpus must be equal to or "
+				 "greater than smp");
+	if (s.cpus > CPUS_MAX)
+		return error_set(e, ERANGE, "Invalid SMP CPUs %u. The max CPUs supported by this "
+				 "machine is %u", s.cpus, CPUS_MAX);
+	c->cpus = s.cpus;
+	return 0;
+}
+
+struct memory_config {
+	u64 size;
+	u32 slots;
+	u64 maxmem;
+};
+
+static const struct opt_row memory_rows[] = {
+	{ "size", OPT_SIZE, offsetof(struct memory_config, size), .unit = MIB,
+	  .help = "guest memory" },
+	{ "slots", OPT_UINT, offsetof(struct memory_config, slots) },
+	{ "maxmem", OPT_SIZE, offsetof(struct memory_config, maxmem), .unit = MIB },
+};
+
+static const struct opt_table memory_table = {
+	"size", NULL, memory_rows, ARRAY_SIZE(memory_rows),
+};
+
+int config_set_memory(struct config *c, const char *arg, struct error *e)
+{
+	struct memory_config m = { .size = c->ram_size };
+	int ret = opt_parse(&memory_table, arg, &m, e);
+
+	if (ret)
+		return ret;
+	if (m.size < RAM_MIN)
+		return error_set(e, ERANGE, "ram size too small: the least is %llu MiB",
+				 RAM_MIN / MIB);
+	if (m.size > RAM_MAX)
+		return error_set(e, ERANGE, "ram size too large: the most is %llu GiB",
+				 RAM_MAX / GIB);
+	c->ram_size = ALIGN_UP(m.size, 4096);
+	return 0;
+}
+
+static int serial_kind(struct chardev_config *s, const char *arg, struct error *e)
+{
+	if (!strcmp(arg, "stdio")) {
+		s->kind = CHARDEV_STDIO;
+	} else if (!strcmp(arg, "none")) {
+		s->kind = CHARDEV_NONE;
+	} else if (!strcmp(arg, "null")) {
+		s->kind = CHARDEV_NULL;
+	} else if (!strcmp(arg, "pty")) {
+		s->kind = CHARDEV_PTY;
+	} else if (!strncmp(arg, "file:", 5) && arg[5]) {
+		s->kind = CHARDEV_FILE;
+		s->path = strdup(arg + 5);
+		if (!s->path)
+			return error_errno(e, ENOMEM, "options");
+	} else {
+		error_set(e, EINVAL, "could not connect serial device to character backend '%s'",
+			  arg);
+		error_hint(e, "There are stdio, mon:stdio, file:PATH, pty, null and none.");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int config_set_serial(struct config *c, const char *arg, struct error *e)
+{
+	bool mux = !strncmp(arg, "mon:", 4);
+
+	if (c->serial_given)
+		return error_set(e, EINVAL, "too many serial ports: this machine has one");
+	c->serial_given = true;
+	c->serial = (struct chardev_config){ .mux = mux };
+	return serial_kind(&c->serial, mux ? arg + 4 : arg, e);
+}
+
+/* -machine and -accel: the machine is one, so all that can be wrong is the wish. */
+int config_check_machine(const char *arg, struct error *e)
+{
+	static const char *const types[] = { "pc", "q35", "microvm", "virt", "none", "ferry" };
+	char val[64];
+	size_t i;
+
+	if (opt_peek(arg, NULL, "accel", val, sizeof(val)) &&
+	    strncmp(val, "kvm", 3) && strncmp(val, "host", 4))
+		return error_set(e, EINVAL, "invalid accelerator %s: there is only kvm", val);
+	if (!opt_peek(arg, "type", "type", val, sizeof(val)))
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(val, types[i]))
+			return 0;
+	if (!strncmp(val, "pc-", 3))
+		return 0;
+	error_set(e, EINVAL, "unsupported machine type");
+	error_hint(e, "There is one machine, with ACPI, PCI and virtio; -machine is not needed.");
+	return -EINVAL;
+}
+
+static int set_string(char **slot, const char *arg, struct error *e)
+{
+	char *copy = strdup(arg);
+
+	if (!copy)
+		return error_errno(e, ENOMEM, "options");
+	free(*slot);
+	*slot = copy;
+	return 0;
+}
+
+static int take_kernel(struct config *c, const char *arg, struct error *e)
+{
+	return set_string(&c->kernel, arg, e);
+}
+
+static int take_initrd(struct config *c, const char *arg, struct error *e)
+{
+	return set_string(&c->initrd, arg, e);
+}
+
+static int take_append(struct config *c, const char *arg, struct error *e)
+{
+	return set_string(&c->append, arg, e);
+}
+
+static int take_pidfile(struct config *c, const char *arg, struct error *e)
+{
+	return set_string(&c->pidfile, arg, e);
+}
+
+static int take_name(struct config *c, const char *arg, struct error *e)
+{
+	char name[256];
+
+	if (!opt_peek(arg, "guest", "guest", name, sizeof(name)))
+		return 0;
+	return set_string(&c->name, name, e);
+}
+
+static int take_no_reboot(struct config *c, const char *arg, struct error *e)
+{
+	(void)arg, (void)e;
+	c->no_reboot = true;
+	return 0;
+}
+
+static int take_nographic(struct config *c, const char *arg, struct error *e)
+{
+	/* There are no graphics: this is how the machine starts anyway. */
+	(void)c, (void)arg, (void)e;
+	return 0;
+}
+
+static int take_ignored(struct config *c, const char *arg, struct error *e)
+{
+	(void)c, (void)arg, (void)e;
+	return 0;
+}
+
+static int take_machine(struct config *c, const char *arg, struct error *e)
+{
+	(void)c;
+	return config_check_machine(arg, e);
+}
+
+static int take_accel(struct config *c, const char *arg, struct error *e)
+{
+	char val[64];
+
+	(void)c;
+	if (opt_peek(arg, "accel", "accel", val, sizeof(val)) && strcmp(val, "kvm"))
+		return error_set(e, EINVAL, "invalid accelerator %s: there is only kvm", val);
+	return 0;
+}
+
+static int take_cpu(struct config *c, const char *arg, struct error *e)
+{
+	char val[64];
+
+	(void)c;
+	if (opt_peek(arg, "model", "model", val, sizeof(val)) && strcmp(val, "host") &&
+	    strcmp(val, "max"))
+		return error_set(e, EINVAL, "unable to find CPU model '%s': there is only host",
+				 val);
+	return 0;
+}
+
+static int take_display(struct config *c, const char *arg, struct error *e)
+{
+	(void)c;
+	if (strcmp(arg, "none"))
+		return error_set(e, EINVAL, "Parameter 'type' does not accept value '%s': "
+				 "there is no display but none", arg);
+	return 0;
+}
+
+static int take_monitor(struct config *c, const char *arg, struct error *e)
+{
+	(void)c;
+	if (strcmp(arg, "none") && strcmp(arg, "null"))
+		return error_set(e, EINVAL, "there is no monitor but none");
+	return 0;
+}
+
+struct cmd_option {
+	const char *name;
+	const char *arg;	/* its argument in the help, NULL if it has none */
+	const char *help;	/* NULL: taken, but not worth a line */
+	int (*take)(struct config *c, const char *arg, struct error *e);
+};
+
+static const struct cmd_option cmd_options[] = {
+	{ "m", "[size=]MEGS", "guest memory; suffixes K, M, G, T (default: 128 MiB)",
+	  config_set_memory },
+	{ "smp", "[cpus=]N", "processors (default: 1)", config_set_smp },
+	{ "kernel", "FILE", "bzImage, or ELF with a PVH entry", take_kernel },
+	{ "initrd", "FILE", "initial RAM disk", take_initrd },
+	{ "append", "CMDLINE", "kernel command line", take_append },
+	{ "netdev", "tap,id=ID[,...]", "host side of a network card ('-netdev help')",
+	  config_add_netdev },
+	{ "device", "DRIVER[,PROP=VALUE,...]",
+	  "add a device ('-device help', '-device DRIVER,help')", config_add_device },
+	{ "serial", "DEV", "stdio, mon:stdio, file:PATH, pty, null or none (default: mon:stdio)",
+	  config_set_serial },
+	{ "nographic", NULL, "no graphics: serial port and C-a keys on stdio", take_nographic },
+	{ "no-reboot", NULL, "end instead of rebooting", take_no_reboot },
+	{ "name", "NAME", "name of the guest", take_name },
+	{ "pidfile", "FILE", "write the process id there", take_pidfile },
+	{ "machine", "[type=]NAME[,...]", "taken where it changes nothing", take_machine },
+	{ "M", "[type=]NAME[,...]", NULL, take_machine },
+	{ "cpu", "host", "taken where it changes nothing", take_cpu },
+	{ "accel", "kvm", "taken where it changes nothing", take_accel },
+	{ "enable-kvm", NULL, NULL, take_ignored },
+	{ "nodefaults", NULL, NULL, take_ignored },
+	{ "no-user-config", NULL, NULL, take_ignored },
+	{ "no-acpi", NULL, NULL, NULL },
+	{ "display", "none", NULL, take_display },
+	{ "vga", "none", NULL, take_display },
+	{ "monitor", "none", NULL, take_monitor },
+	{ "parallel", "none", NULL, take_monitor },
+	{ "rtc", "...", NULL, take_ignored },
+	{ "msg", "...", NULL, take_ignored },
+	{ "version", NULL, "print the version", NULL },
+	{ "help", NULL, "print this", NULL },
+	{ "h", NULL, NULL, NULL },
+};
+
+static void print_help(void)
+{
+	size_t i;
+
+	printf("ferry version %s\n"
+	       "usage: ferry [options]\n"
+	       "       ferry stat [-json]           counters of the kernel's queues\n"
+	       "       ferry tap add NAME [br=BRIDGE] [queues=N] [user=USER] | tap del NAME\n"
+	       "       ferry bridge add NAME [ADDRESS/LEN] | bridge del NAME\n\n"
+	       "Options are QEMU's:\n", FERRY_VERSION);
+	for (i = 0; i < ARRAY_SIZE(cmd_options); i++) {
+		const struct cmd_option *o = &cmd_options[i];
+
+		if (!o->help)
+			continue;
+		printf("  -%s %s\n        %s\n", o->name, o->arg ? o->arg : "", o->help);
+	}
+	printf("\nDuring emulation, with mon:stdio:\n"
+	       "  C-a x    exit\n  C-a h    help\n  C-a C-a  send C-a\n");
+}
+
+static bool print_device_help(const char *arg)
+{
+	const struct device_type *t;
+	char driver[64], word[8];
+	size_t i;
+
+	if (!strcmp(arg, "help") || !strcmp(arg, "?")) {
+		for (i = 0; (t = device_type_at(i)); i++)
+			printf("name \"%s\", bus %s, desc \"%s\"\n", t->name, t->bus, t->desc);
+		return true;
+	}
+	if (!opt_peek(arg, "driver", "driver", driver, sizeof(driver)))
+		return false;
+	snprintf(word, sizeof(word), "%s", strlen(arg) >= 5 ? arg + strlen(arg) - 5 : "");
+	t = device_type_find(driver);
+	if (!t || strcmp(word, ",help"))
+		return false;
+	printf("%s options:\n", t->name);
+	opt_print_help(&t->table);
+	return true;
+}
+
+static bool print_netdev_help(const char *arg)
+{
+	if (!strcmp(arg, "help") || !strcmp(arg, "?")) {
+		printf("Available netdev backend types:\ntap\n");
+		return true;
+	}
+	if (strcmp(arg, "tap,help"))
+		return false;
+	printf("tap options:\n");
+	opt_print_help(&netdev_table);
+	return true;
+}
+
+/* Options that print and end; CONFIG_DONE if this was one. */
+static int take_help(const struct cmd_option *o, const char *arg)
+{
+	if (!strcmp(o->name, "help") || !strcmp(o->name, "h")) {
+		print_help();
+		return CONFIG_DONE;
+	}
+	if (!strcmp(o->name, "version")) {
+		printf("Ferry version %s\n", FERRY_VERSION);
+		return CONFIG_DONE;
+	}
+	if ((!strcmp(o->name, "device") && print_device_help(arg)) ||
+	    (!strcmp(o->name, "netdev") && print_netdev_help(arg)))
+		return CONFIG_DONE;
+	if ((!strcmp(o->name, "machine") || !strcmp(o->name, "M")) && !strcmp(arg, "help")) {
+		printf("Supported machines are:\nferry                PCI, ACPI and virtio "
+		       "(default)\n");
+		return CONFIG_DONE;
+	}
+	return CONFIG_RUN;
+}
+
+static const struct cmd_option *find_option(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cmd_options); i++)
+		if (!strcmp(cmd_options[i].name, name))
+			return &cmd_options[i];
+	return NULL;
+}
+
+static int take_option(struct config *c, int argc, char **argv, int *i, struct error *e)
+{
+	const char *word = argv[*i], *arg = NULL;
+	const struct cmd_option *o;
+	char prefix[160];
+	int ret;
+
+	if (word[0] != '-')
+		return error_set(e, EINVAL, "%s: Could not open '%s': disk images are not "
+				 "supported yet", word, word);
+	o = find_option(word + 1 + (word[1] == '-'));
+	if (!o)
+		return error_set(e, EINVAL, "%s: invalid option", word);
+	if (o->arg) {
+		if (*i + 1 >= argc)
+			return error_set(e, EINVAL, "%s: requires an argument", word);
+		arg = argv[++*i];
+	}
+	ret = take_help(o, arg);
+	if (ret != CONFIG_RUN)
+		return ret;
+	if (!o->take)
+		return error_set(e, EINVAL, "%s: invalid option", word);
+	ret = o->take(c, arg, e);
+	if (ret < 0) {
+		snprintf(prefix, sizeof(prefix), "%s%s%s", word, arg ? " " : "", arg ? arg : "");
+		error_prefix(e, prefix);
+	}
+	return ret;
+}
+
+static int config_check(struct config *c, struct error *e)
+{
+	if (!c->kernel) {
+		error_set(e, EINVAL, "no kernel to boot");
+		error_hint(e, "Use -kernel FILE; 'ferry -help' lists the options.");
+		return -EINVAL;
+	}
+	/* As QEMU words it. */
+	if (!c->serial_given)
+		c->serial = (struct chardev_config){ .kind = CHARDEV_STDIO, .mux = true };
+	return config_check_devices(c, e);
+}
+
+int config_parse(struct config *c, int argc, char **argv, struct error *e)
+{
+	int i, ret;
+
+	*c = (struct config){ .cpus = 1 };
+	ret = config_set_memory(c, RAM_DEFAULT, e);
+	for (i = 1; i < argc && ret == CONFIG_RUN; i++)
+		ret = take_option(c, argc, argv, &i, e);
+	if (ret != CONFIG_RUN)
+		return ret;
+	return config_check(c, e);
+}
+
+void config_free(struct config *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->n_netdevs; i++) {
+		opt_free(&netdev_table, &c->netdev[i]);
+		free(c->netdev[i].where);
+	}
+	for (i = 0; i < c->n_devices; i++) {
+		opt_free(&c->device[i].type->table, &c->device[i]);
+		free(c->device[i].where);
+	}
+	free(c->name);
+	free(c->kernel);
+	free(c->initrd);
+	free(c->append);
+	free(c->pidfile);
+	free(c->serial.path);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the command line asks for. Filled and checked by options/, then handed
+ * on as it is: nothing that builds the VM changes it.
+ */
+#ifndef FERRY_VMM_OPTIONS_CONFIG_H
+#define FERRY_VMM_OPTIONS_CONFIG_H
+
+#include "../backend/chardev.h"
+#include "../backend/netdev.h"
+#include "table.h"
+
+/* -device virtio-net-pci,... */
+struct net_config {
+	char *netdev;
+	u8 mac[6];
+	bool mq;
+	u32 rx_queue_size, tx_queue_size;
+	u32 mtu;
+	bool mrg_rxbuf, status, ctrl_vq, ctrl_rx, ctrl_mac_addr, ctrl_guest_offloads;
+	bool csum, guest_csum, gso;
+	bool guest_tso4, guest_tso6, guest_ecn, guest_ufo, guest_uso4, guest_uso6;
+	bool host_tso4, host_tso6, host_ecn, host_ufo, host_uso;
+};
+
+/* -device virtio-rng-pci,... */
+struct rng_config {
+	char *filename;
+};
+
+/* What every virtio-pci device takes. */
+struct virtio_config {
+	u32 vectors;		/* VIRTIO_VECTORS_AUTO: as many as it has queues, and some */
+	bool packed, event_idx, indirect;
+	enum tri iommu_platform;
+	bool disable_modern;
+};
+
+#define VIRTIO_VECTORS_AUTO	0xffffffffU
+
+struct device_config {
+	const struct device_type *type;
+	char *driver;
+	char *id;
+	char *addr;
+	char *bus;
+	struct virtio_config virtio;
+	union {
+		struct net_config net;
+		struct rng_config rng;
+	};
+
+	char *where;
+};
+
+enum device_kind {
+	DEVICE_NET,
+	DEVICE_RNG,
+};
+
+/* One kind of -device. */
+struct device_type {
+	enum device_kind kind;
+	const char *name;
+	const char *alias;	/* another name of it, or NULL */
+	const char *bus;
+	const char *desc;
+	struct opt_table table;
+};
+
+const struct device_type *device_type_find(const char *name);
+const struct device_type *device_type_at(size_t i);
+
+/* The virtio-net features that a device is to offer where its backend can. */
+u64 net_config_features(const struct net_config *n, bool several_pairs);
+
+extern const struct opt_table netdev_table;
+
+#define CONFIG_DEVICES_MAX	31	/* slots of bus 0 beside the host bridge */
+
+struct config {
+	char *name;
+	u64 ram_size;
+	u32 cpus;
+	char *kernel, *initrd, *append;
+	char *pidfile;
+	bool no_reboot;
+	struct chardev_config serial;
+	bool serial_given;
+
+	unsigned int n_netdevs;
+	struct netdev_config netdev[CONFIG_DEVICES_MAX];
+	unsigned int n_devices;
+	struct device_config device[CONFIG_DEVICES_MAX];
+};
+
+enum config_result {
+	CONFIG_RUN,		/* build and run the VM */
+	CONFIG_DONE,		/* help or version was printed */
+};
+
+/* Parse and check a whole command line; CONFIG_* or a negative errno. */
+int config_parse(struct config *c, int argc, char **argv, struct error *e);
+void config_free(struct config *c);
+
+/* The pieces, by option. */
+int config_add_netdev(struct config *c, const char *arg, struct error *e);
+int config_add_device(struct config *c, const char *arg, struct error *e);
+int config_set_memory(struct config *c, const char *arg, struct error *e);
+int config_set_smp(struct config *c, const char *arg, struct error *e);
+int config_set_serial(struct config *c, const char *arg, struct error *e);
+int config_check_machine(const char *arg, struct error *e);
+int config_check_devices(struct config *c, struct error *e);
+
+#endif /* FERRY_VMM_OPTIONS_CONFIG_H */

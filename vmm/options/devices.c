@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Role: the tables of -netdev and of every kind of -device, and their checks.
+ * Threads: main, before the VM is built.
+ * Locks: none.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../dev/net_bits.h"
+#include "config.h"
+
+#define NETDEV(field)	offsetof(struct netdev_config, field)
+
+static const struct opt_row netdev_rows[] = {
+	{ "type", OPT_STRING, NETDEV(type), .def = "", .help = "tap" },
+	{ "id", OPT_STRING, NETDEV(id), .help = "name that a -device refers to" },
+	{ "ifname", OPT_STRING, NETDEV(ifname), .help = "host interface, made if not there" },
+	{ "script", OPT_STRING, NETDEV(script),
+	  .help = "run with the interface's name once it is up, 'no' for none; "
+		  "/etc/qemu-ifup if that exists" },
+	{ "downscript", OPT_STRING, NETDEV(downscript),
+	  .help = "run before it goes, 'no' for none; /etc/qemu-ifdown if that exists" },
+	{ "br", OPT_STRING, NETDEV(br), .help = "bridge that the interface joins" },
+	{ "helper", OPT_IGNORED },
+	{ "fd", OPT_STRING, NETDEV(fd), .help = "open tap or macvtap descriptor" },
+	{ "fds", OPT_STRING, NETDEV(fds), .help = "several, with colons between" },
+	{ "vnet_hdr", OPT_TRI, NETDEV(vnet_hdr), .help = "offloads through the interface" },
+	{ "vhost", OPT_TRI, NETDEV(vhost),
+	  .help = "move packets in the kernel; auto: where the device answers" },
+	{ "vhostforce", OPT_BOOL, NETDEV(vhostforce), .def = "off",
+	  .help = "fail rather than move packets in user space" },
+	{ "vhostfd", OPT_STRING, NETDEV(vhostfd), .help = "open vhost descriptor" },
+	{ "vhostfds", OPT_STRING, NETDEV(vhostfds), .help = "several, with colons between" },
+	{ "vhostdev", OPT_STRING, NETDEV(vhostdev), .def = "/dev/ferry-net",
+	  .help = "vhost device" },
+	{ "queues", OPT_UINT, NETDEV(queues), 1, NETDEV_PAIRS_MAX, .def = "1",
+	  .help = "queue pairs" },
+	{ "sndbuf", OPT_SIZE, NETDEV(sndbuf), .def = "0",
+	  .help = "bytes in flight to the host, 0 for no limit" },
+	{ "poll-us", OPT_UINT, NETDEV(poll_us), 0, 1000000, .def = "0",
+	  .help = "microseconds of busy polling before the kernel sleeps" },
+};
+
+const struct opt_table netdev_table = {
+	.implied = "type",
+	.rows = netdev_rows,
+	.n = ARRAY_SIZE(netdev_rows),
+};
+
+#define DEV(field)	offsetof(struct device_config, field)
+#define VIRTIO(field)	offsetof(struct device_config, virtio.field)
+
+/* Rows that every virtio-pci device has; each type's table repeats them. */
+#define DEVICE_ROWS							\
+	{ "driver", OPT_STRING, DEV(driver), .def = "" },		\
+	{ "id", OPT_STRING, DEV(id), .help = "name of the device" },	\
+	{ "addr", OPT_STRING, DEV(addr),				\
+	  .help = "PCI slot, in hexadecimal, and optionally .0" },	\
+	{ "bus", OPT_STRING, DEV(bus), .help = "pci.0" },		\
+	{ "packed", OPT_BOOL, VIRTIO(packed), .def = "off",		\
+	  .help = "offer packed virtqueues" },				\
+	{ "event_idx", OPT_BOOL, VIRTIO(event_idx), .def = "on",	\
+	  .help = "offer notification by index" },			\
+	{ "indirect_desc", OPT_BOOL, VIRTIO(indirect), .def = "on",	\
+	  .help = "offer indirect descriptors" },			\
+	{ "iommu_platform", OPT_TRI, VIRTIO(iommu_platform),		\
+	  .help = "not offered yet: off" },				\
+	{ "disable-modern", OPT_BOOL, VIRTIO(disable_modern), .def = "off", \
+	  .help = "must be off: devices are modern only" },		\
+	{ "disable-legacy", OPT_IGNORED },				\
+	{ "romfile", OPT_IGNORED },					\
+	{ "rombar", OPT_IGNORED },					\
+	{ "bootindex", OPT_IGNORED },					\
+	{ "multifunction", OPT_IGNORED },				\
+	{ "ioeventfd", OPT_IGNORED }
+
+#define NET(field)	offsetof(struct device_config, net.field)
+#define NET_ON(key, field, text) \
+	{ key, OPT_BOOL, NET(field), .def = "on", .help = text }
+
+static const struct opt_row net_rows[] = {
+	DEVICE_ROWS,
+	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
+	  .help = "MSI-X vectors; as many as the queues need" },
+	{ "netdev", OPT_STRING, NET(netdev), .help = "id of the -netdev behind it" },
+	{ "mac", OPT_MAC, NET(mac), .help = "Ethernet address; from 52:54:00:12:34:56 upward" },
+	{ "mq", OPT_BOOL, NET(mq), .def = "off", .help = "offer several queue pairs" },
+	{ "rx_queue_size", OPT_UINT, NET(rx_queue_size), 64, 1024, .def = "256",
+	  .help = "descriptors, a power of two" },
+	{ "tx_queue_size", OPT_UINT, NET(tx_queue_size), 64, 1024, .def = "256",
+	  .help = "descriptors, a power of two" },
+	{ "host_mtu", OPT_UINT, NET(mtu), 0, 65535, .def = "0", .help = "MTU told to the guest" },
+	NET_ON("mrg_rxbuf", mrg_rxbuf, "offer mergeable receive buffers"),
+	NET_ON("status", status, "offer the link status"),
+	NET_ON("ctrl_vq", ctrl_vq, "offer the control queue"),
+	NET_ON("ctrl_rx", ctrl_rx, "offer receive modes"),
+	NET_ON("ctrl_mac_addr", ctrl_mac_addr, "offer setting the Ethernet address"),
+	NET_ON("ctrl_guest_offloads", ctrl_guest_offloads, "offer switching offloads"),
+	NET_ON("csum", csum, "offer checksums on transmit"),
+	NET_ON("guest_csum", guest_csum, "offer checksums on receive"),
+	NET_ON("gso", gso, "offer segmentation on transmit"),
+	NET_ON("guest_tso4", guest_tso4, "offer TCPv4 segments on receive"),
+	NET_ON("guest_tso6", guest_tso6, "offer TCPv6 segments on receive"),
+	NET_ON("guest_ecn", guest_ecn, "offer segments with ECN on receive"),
+	NET_ON("guest_ufo", guest_ufo, "offer UDP fragments on receive"),
+	NET_ON("guest_uso4", guest_uso4, "offer UDPv4 segments on receive"),
+	NET_ON("guest_uso6", guest_uso6, "offer UDPv6 segments on receive"),
+	NET_ON("host_tso4", host_tso4, "offer TCPv4 segmentation on transmit"),
+	NET_ON("host_tso6", host_tso6, "offer TCPv6 segmentation on transmit"),
+	NET_ON("host_ecn", host_ecn, "offer segmentation with ECN on transmit"),
+	NET_ON("host_ufo", host_ufo, "offer UDP fragmentation on transmit"),
+	NET_ON("host_uso", host_uso, "offer UDP segmentation on transmit"),
+};
+
+u64 net_config_features(const struct net_config *n, bool several_pairs)
+{
+	const struct {
+		bool on;
+		unsigned int bit;
+	} map[] = {
+		{ true, VIRTIO_NET_F_MAC },
+		{ n->csum, VIRTIO_NET_F_CSUM },
+		{ n->guest_csum, VIRTIO_NET_F_GUEST_CSUM },
+		{ n->ctrl_vq && n->ctrl_guest_offloads, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS },
+		{ n->mtu, VIRTIO_NET_F_MTU },
+		{ n->guest_csum && n->guest_tso4, VIRTIO_NET_F_GUEST_TSO4 },
+		{ n->guest_csum && n->guest_tso6, VIRTIO_NET_F_GUEST_TSO6 },
+		{ n->guest_csum && n->guest_ecn, VIRTIO_NET_F_GUEST_ECN },
+		{ n->guest_csum && n->guest_ufo, VIRTIO_NET_F_GUEST_UFO },
+		{ n->guest_csum && n->guest_uso4, VIRTIO_NET_F_GUEST_USO4 },
+		{ n->guest_csum && n->guest_uso6, VIRTIO_NET_F_GUEST_USO6 },
+		{ n->csum && n->gso && n->host_tso4, VIRTIO_NET_F_HOST_TSO4 },
+		{ n->csum && n->gso && n->host_tso6, VIRTIO_NET_F_HOST_TSO6 },
+		{ n->csum && n->gso && n->host_ecn, VIRTIO_NET_F_HOST_ECN },
+		{ n->csum && n->gso && n->host_ufo, VIRTIO_NET_F_HOST_UFO },
+		{ n->csum && n->gso && n->host_uso, VIRTIO_NET_F_HOST_USO },
+		{ n->mrg_rxbuf, VIRTIO_NET_F_MRG_RXBUF },
+		{ n->status, VIRTIO_NET_F_STATUS },
+		{ n->ctrl_vq, VIRTIO_NET_F_CTRL_VQ },
+		{ n->ctrl_vq && n->ctrl_rx, VIRTIO_NET_F_CTRL_RX },
+		{ n->ctrl_vq && n->ctrl_rx, VIRTIO_NET_F_CTRL_RX_EXTRA },
+		{ n->ctrl_vq && n->ctrl_mac_addr, VIRTIO_NET_F_CTRL_MAC_ADDR },
+		{ n->ctrl_vq && n->mq && several_pairs, VIRTIO_NET_F_MQ },
+	};
+	u64 f = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(map); i++)
+		if (map[i].on)
+			f |= BIT_ULL(map[i].bit);
+	return f;
+}
+
+static const struct opt_row rng_rows[] = {
+	DEVICE_ROWS,
+	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
+	  .help = "MSI-X vectors; as many as the queues need" },
+	{ "rng", OPT_IGNORED },
+	{ "max-bytes", OPT_IGNORED },
+	{ "period", OPT_IGNORED },
+};
+
+static const struct device_type device_types[] = {
+	{
+		.kind = DEVICE_NET, .name = "virtio-net-pci", .alias = "virtio-net",
+		.bus = "PCI", .desc = "Virtio network card",
+		.table = { "driver", "virtio-net-pci", net_rows, ARRAY_SIZE(net_rows) },
+	},
+	{
+		.kind = DEVICE_RNG, .name = "virtio-rng-pci", .alias = "virtio-rng",
+		.bus = "PCI", .desc = "Virtio entropy source",
+		.table = { "driver", "virtio-rng-pci", rng_rows, ARRAY_SIZE(rng_rows) },
+	},
+};
+
+const struct device_type *device_type_at(size_t i)
+{
+	return i < ARRAY_SIZE(device_types) ? &device_types[i] : NULL;
+}
+
+const struct device_type *device_type_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(device_types); i++)
+		if (!strcmp(name, device_types[i].name) ||
+		    (device_types[i].alias && !strcmp(name, device_types[i].alias)))
+			return &device_types[i];
+	/* QEMU's spelling of a virtio device that has no legacy face. */
+	if (!strcmp(name, "virtio-net-pci-non-transitional"))
+		return &device_types[0];
+	if (!strcmp(name, "virtio-rng-pci-non-transitional"))
+		return &device_types[1];
+	return NULL;
+}
+
+static int config_where(char **where, const char *opt, const char *arg, struct error *e)
+{
+	if (asprintf(where, "-%s %s", opt, arg) < 0) {
+		*where = NULL;
+		return error_errno(e, ENOMEM, "options");
+	}
+	return 0;
+}
+
+static int netdev_check(const struct config *c, const struct netdev_config *n, struct error *e)
+{
+	unsigned int i;
+
+	if (!*n->type)
+		return error_set(e, EINVAL, "Parameter 'type' is missing");
+	if (strcmp(n->type, "tap")) {
+		error_set(e, EINVAL, "Parameter 'type' expects a netdev backend type");
+		error_hint(e, "Available netdev backend types:\ntap");
+		return -EINVAL;
+	}
+	if (!n->id)
+		return error_set(e, EINVAL, "Parameter 'id' is missing");
+	for (i = 0; i < c->n_netdevs; i++)
+		if (!strcmp(c->netdev[i].id, n->id))
+			return error_set(e, EEXIST, "Duplicate ID '%s' for netdev", n->id);
+	if ((n->fd || n->fds) && (n->ifname || n->script || n->downscript || n->br))
+		return error_set(e, EINVAL, "ifname=, script=, downscript=, vnet_hdr=, helper= "
+				 "and br= are invalid with fd= or fds=");
+	if (n->fd && n->fds)
+		return error_set(e, EINVAL, "fd= and fds= exclude each other");
+	if (n->vhostfd && n->vhostfds)
+		return error_set(e, EINVAL, "vhostfd= and vhostfds= exclude each other");
+	if (n->vhost == TRI_OFF && (n->vhostforce || n->vhostfd || n->vhostfds))
+		return error_set(e, EINVAL, "vhostforce=, vhostfd= and vhostfds= are not valid "
+				 "with vhost=off");
+	if (n->fds && n->queues != 1)
+		return error_set(e, EINVAL, "queues= is invalid with fds=");
+	if (n->vhostfd && n->queues != 1)
+		return error_set(e, EINVAL, "vhostfd= is for one queue pair: use vhostfds=");
+	return 0;
+}
+
+int config_add_netdev(struct config *c, const char *arg, struct error *e)
+{
+	struct netdev_config *n;
+	int ret;
+
+	if (c->n_netdevs == CONFIG_DEVICES_MAX)
+		return error_set(e, ENOSPC, "too many -netdev");
+	n = &c->netdev[c->n_netdevs];
+	ret = config_where(&n->where, "netdev", arg, e);
+	if (!ret)
+		ret = opt_defaults(&netdev_table, n, e);
+	if (!ret)
+		ret = opt_parse(&netdev_table, arg, n, e);
+	if (!ret)
+		ret = netdev_check(c, n, e);
+	if (!ret) {
+		c->n_netdevs++;
+		return 0;
+	}
+	free(n->where);
+	opt_free(&netdev_table, n);
+	*n = (struct netdev_config){ 0 };
+	return ret;
+}
+
+static int device_check_net(struct net_config *n, struct error *e)
+{
+	if (n->rx_queue_size & (n->rx_queue_size - 1))
+		return error_set(e, EINVAL, "Invalid rx_queue_size (= %u), must be a power of 2 "
+				 "between 64 and 1024", n->rx_queue_size);
+	if (n->tx_queue_size & (n->tx_queue_size - 1))
+		return error_set(e, EINVAL, "Invalid tx_queue_size (= %u), must be a power of 2 "
+				 "between 64 and 1024", n->tx_queue_size);
+	if (!n->netdev)
+		return error_set(e, EINVAL, "Parameter 'netdev' is missing");
+	return 0;
+}
+
+static int device_check(const struct config *c, struct device_config *d, struct error *e)
+{
+	unsigned int i;
+
+	for (i = 0; d->id && i < c->n_devices; i++)
+		if (c->device[i].id && !strcmp(c->device[i].id, d->id))
+			return error_set(e, EEXIST, "Duplicate device ID '%s'", d->id);
+	if (d->bus && strcmp(d->bus, "pci.0") && strcmp(d->bus, "pcie.0"))
+		return error_set(e, EINVAL, "Bus '%s' not found", d->bus);
+	if (d->virtio.disable_modern)
+		return error_set(e, EINVAL, "device cannot work as neither modern nor legacy mode "
+				 "is enabled");
+	if (d->virtio.iommu_platform == TRI_ON)
+		return error_set(e, EINVAL, "iommu_platform=on is not supported by this device");
+	if (d->virtio.vectors != VIRTIO_VECTORS_AUTO && d->virtio.vectors > 2048)
+		return error_set(e, ERANGE, "Property 'vectors' doesn't take a value above 2048");
+	return d->type->kind == DEVICE_NET ? device_check_net(&d->net, e) : 0;
+}
+
+int config_add_device(struct config *c, const char *arg, struct error *e)
+{
+	struct device_config *d;
+	char driver[64];
+	int ret;
+
+	if (!opt_peek(arg, "driver", "driver", driver, sizeof(driver)))
+		return error_set(e, EINVAL, "Parameter 'driver' is missing");
+	if (c->n_devices == CONFIG_DEVICES_MAX)
+		return error_set(e, ENOSPC, "PCI: no slot/function available for %s, all in use "
+				 "or reserved", driver);
+	d = &c->device[c->n_devices];
+	d->type = device_type_find(driver);
+	if (!d->type)
+		return error_set(e, EINVAL, "'%s' is not a valid device model name", driver);
+	ret = config_where(&d->where, "device", arg, e);
+	if (!ret)
+		ret = opt_defaults(&d->type->table, d, e);
+	if (!ret)
+		ret = opt_parse(&d->type->table, arg, d, e);
+	if (!ret)
+		ret = device_check(c, d, e);
+	if (!ret) {
+		c->n_devices++;
+		return 0;
+	}
+	free(d->where);
+	opt_free(&d->type->table, d);
+	*d = (struct device_config){ 0 };
+	return ret;
+}
+
+static const struct netdev_config *config_find_netdev(const struct config *c, const char *id)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->n_netdevs; i++)
+		if (!strcmp(c->netdev[i].id, id))
+			return &c->netdev[i];
+	return NULL;
+}
+
+static bool mac_is_zero(const u8 mac[6])
+{
+	static const u8 zero[6];
+
+	return !memcmp(mac, zero, 6);
+}
+
+static bool config_mac_taken(const struct config *c, const u8 mac[6])
+{
+	unsigned int i;
+
+	for (i = 0; i < c->n_devices; i++)
+		if (c->device[i].type->kind == DEVICE_NET &&
+		    !memcmp(c->device[i].net.mac, mac, 6))
+			return true;
+	return false;
+}
+
+static void config_give_mac(const struct config *c, u8 mac[6])
+{
+	u8 next[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+
+	while (config_mac_taken(c, next))
+		next[5]++;
+	memcpy(mac, next, 6);
+}
+
+/* What can only be told once everything is known. */
+int config_check_devices(struct config *c, struct error *e)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < c->n_devices; i++) {
+		struct device_config *d = &c->device[i];
+		int ret = 0;
+
+		if (d->type->kind != DEVICE_NET)
+			continue;
+		if (!config_find_netdev(c, d->net.netdev))
+			ret = error_set(e, ENODEV, "Property '%s.netdev' can't find value '%s'",
+					d->type->name, d->net.netdev);
+		for (j = 0; j < i && !ret; j++)
+			if (c->device[j].type->kind == DEVICE_NET &&
+			    !strcmp(c->device[j].net.netdev, d->net.netdev))
+				ret = error_set(e, EBUSY, "Property '%s.netdev' can't take value "
+						"'%s', it's in use", d->type->name,
+						d->net.netdev);
+		if (ret) {
+			error_prefix(e, d->where);
+			return ret;
+		}
+		if (mac_is_zero(d->net.mac))
+			config_give_mac(c, d->net.mac);
+	}
+	return 0;
+}

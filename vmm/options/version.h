@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef FERRY_VMM_OPTIONS_VERSION_H
+#define FERRY_VMM_OPTIONS_VERSION_H
+
+#define FERRY_VERSION	"0.1"
+
+#endif /* FERRY_VMM_OPTIONS_VERSION_H */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * PCI: one bus, devices with one memory BAR and MSI-X. BARs are assigned before
+ * the guest starts and may be moved by it.
+ */
+#ifndef FERRY_VMM_PCI_PCI_H
+#define FERRY_VMM_PCI_PCI_H
+
+#include <linux/pci_regs.h>
+
+#include "../machine/machine.h"
+
+#define PCI_SLOTS	32U
+#define PCI_CONFIG_SIZE	256U
+
+struct pci_dev;
+
+/* What a device answers. Called under the machine's lock. */
+struct pci_ops {
+	/* An access inside BAR 0; off + size never leaves it. */
+	u64 (*bar_read)(struct pci_dev *d, u64 off, unsigned int size);
+	void (*bar_write)(struct pci_dev *d, u64 off, u64 val, unsigned int size);
+
+	/* The BAR answers at @addr from now on, or nowhere if that is 0. */
+	void (*bar_moved)(struct pci_dev *d, u64 addr);
+
+	/* Configuration space that is more than bytes; NULL where there is none. */
+	bool (*config_read)(struct pci_dev *d, u32 off, unsigned int size, u32 *val);
+	void (*config_written)(struct pci_dev *d, u32 off, unsigned int size);
+};
+
+struct pci_dev {
+	const struct pci_ops *ops;
+	u8 slot;
+	u8 config[PCI_CONFIG_SIZE];
+	u8 writable[PCI_CONFIG_SIZE];	/* bits that the guest may change */
+	u32 bar_size;			/* a power of two, 0 without a BAR */
+	u64 bar_initial;		/* where it is put at reset */
+	u64 bar_mapped;			/* where it answers, 0 if nowhere */
+	u8 caps;			/* where the next capability goes */
+	u8 last_cap;			/* the capability to link it to, 0 at first */
+};
+
+struct pci_window {
+	u64 ecam;
+	u64 mmio;
+	u64 mmio_size;
+	u16 port;
+};
+
+struct pci_bus {
+	struct machine *m;
+	struct pci_window at;
+	struct pci_dev *slot[PCI_SLOTS];
+	struct pci_dev bridge;
+	u64 next_bar;
+	u32 address;			/* what was written to 0xcf8 */
+};
+
+struct pci_ids {
+	u16 vendor, device;
+	u16 subsystem_vendor, subsystem;
+	u8 revision;
+	u32 class_code;			/* class, subclass, interface */
+};
+
+/* A bus with its host bridge in slot 0. */
+int pci_bus_init(struct pci_bus *b, struct machine *m, const struct pci_window *at,
+		 struct error *e);
+
+/* Fill in a device that answers nothing yet. */
+void pci_dev_init(struct pci_dev *d, const struct pci_ops *ops, const struct pci_ids *ids,
+		  u32 bar_size);
+
+/* Append a capability of @len bytes, header included; its offset. */
+u8 pci_add_cap(struct pci_dev *d, u8 id, u8 len);
+
+/*
+ * Plug it in. @addr is "slot" or "slot.0" in hexadecimal, or NULL for the first
+ * slot that is free.
+ */
+int pci_plug(struct pci_bus *b, struct pci_dev *d, const char *addr, const char *name,
+	     struct error *e);
+
+/* Back to the state after pci_plug(): command 0, BAR in its place. */
+void pci_dev_reset(struct pci_dev *d);
+void pci_bus_reset(struct pci_bus *b);
+
+u16 pci_get16(const struct pci_dev *d, u32 off);
+u32 pci_get32(const struct pci_dev *d, u32 off);
+void pci_set16(struct pci_dev *d, u32 off, u16 val);
+void pci_set32(struct pci_dev *d, u32 off, u32 val);
+
+#endif /* FERRY_VMM_PCI_PCI_H */

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The command line: what is taken, what it becomes, and the words in which what is
+ * wrong is refused.
+ */
+#include "kselftest_harness.h"
+#include "options/config.h"
+
+#define WORDS_MAX	24
+
+struct cmdline {
+	struct config c;
+	struct error e;
+	int ret;
+};
+
+/* Split at spaces and parse; a word may not hold one. */
+static void parse(struct cmdline *p, const char *line)
+{
+	char buf[8192], *word, *save = NULL, *argv[WORDS_MAX + 2] = { "ferry" };
+	int argc = 1;
+
+	snprintf(buf, sizeof(buf), "%s", line);
+	for (word = strtok_r(buf, " ", &save); word && argc <= WORDS_MAX;
+	     word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	memset(&p->e, 0, sizeof(p->e));
+	p->ret = config_parse(&p->c, argc, argv, &p->e);
+}
+
+FIXTURE(cmdline) {
+	struct cmdline p;
+};
+
+FIXTURE_SETUP(cmdline)
+{
+}
+
+FIXTURE_TEARDOWN(cmdline)
+{
+	config_free(&self->p.c);
+}
+
+#define NET	"-kernel k -netdev tap,id=n0 "
+
+TEST_F(cmdline, defaults_are_those_of_qemu)
+{
+	parse(&self->p, "-kernel k");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	EXPECT_EQ(128 * MIB, self->p.c.ram_size);
+	EXPECT_EQ(1, self->p.c.cpus);
+	EXPECT_EQ(CHARDEV_STDIO, self->p.c.serial.kind);
+	EXPECT_TRUE(self->p.c.serial.mux);
+}
+
+TEST_F(cmdline, memory_takes_the_suffixes)
+{
+	static const struct {
+		const char *line;
+		u64 bytes;
+	} cases[] = {
+		{ "-kernel k -m 384", 384 * MIB },
+		{ "-kernel k -m 384M", 384 * MIB },
+		{ "-kernel k -m 2G", 2 * GIB },
+		{ "-kernel k -m 2g", 2 * GIB },
+		{ "-kernel k -m size=1G", GIB },
+		{ "-kernel k -m 65536k", 64 * MIB },
+		{ "-kernel k -m 33554432B", 32 * MIB },
+		{ "-kernel k -m 0x40", 64 * MIB },
+		{ "-kernel k -m 8", 8 * MIB },
+		{ "-kernel k -m 1T", 1024 * GIB },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		parse(&self->p, cases[i].line);
+		ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s: %s", cases[i].line,
+							  self->p.e.text);
+		EXPECT_EQ(cases[i].bytes, self->p.c.ram_size);
+		config_free(&self->p.c);
+	}
+	memset(&self->p.c, 0, sizeof(self->p.c));
+}
+
+TEST_F(cmdline, processors)
+{
+	parse(&self->p, "-kernel k -smp cpus=3,maxcpus=4");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret);
+	EXPECT_EQ(3, self->p.c.cpus);
+	config_free(&self->p.c);
+	parse(&self->p, "-kernel k -smp sockets=2,cores=2,threads=1");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret);
+	EXPECT_EQ(4, self->p.c.cpus);
+}
+
+TEST_F(cmdline, a_network_card_with_everything)
+{
+	parse(&self->p, "-m 1G -smp 2 -kernel k -initrd i -append console=ttyS0 -nographic "
+	      "-netdev tap,id=n0,ifname=tap01,script=no,downscript=no,vhost=on,queues=2 "
+	      "-device virtio-net-pci,netdev=n0,mac=52:54:00:aa:bb:cc,mq=on,packed=on,addr=5,"
+	      "vectors=6,rx_queue_size=1024,tx_queue_size=512,host_tso4=off");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	ASSERT_EQ(1, self->p.c.n_devices);
+	EXPECT_EQ(TRI_ON, self->p.c.netdev[0].vhost);
+	EXPECT_EQ(2, self->p.c.netdev[0].queues);
+	EXPECT_STREQ("no", self->p.c.netdev[0].script);
+	EXPECT_STREQ("/dev/ferry-net", self->p.c.netdev[0].vhostdev);
+	EXPECT_EQ(0xcc, self->p.c.device[0].net.mac[5]);
+	EXPECT_TRUE(self->p.c.device[0].net.mq);
+	EXPECT_TRUE(self->p.c.device[0].virtio.packed);
+	EXPECT_EQ(6, self->p.c.device[0].virtio.vectors);
+	EXPECT_EQ(1024, self->p.c.device[0].net.rx_queue_size);
+	EXPECT_FALSE(net_config_features(&self->p.c.device[0].net, true) &
+		     BIT_ULL(VIRTIO_NET_F_HOST_TSO4));
+	EXPECT_TRUE(net_config_features(&self->p.c.device[0].net, true) &
+		    BIT_ULL(VIRTIO_NET_F_HOST_TSO6));
+}
+
+TEST_F(cmdline, addresses_count_up_and_avoid_those_given)
+{
+	parse(&self->p, "-kernel k -netdev tap,id=a -netdev tap,id=b -netdev tap,id=c "
+	      "-device virtio-net-pci,netdev=a -device virtio-net-pci,netdev=b,"
+	      "mac=52:54:00:12:34:57 -device virtio-net-pci,netdev=c");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	EXPECT_EQ(0x56, self->p.c.device[0].net.mac[5]);
+	EXPECT_EQ(0x57, self->p.c.device[1].net.mac[5]);
+	EXPECT_EQ(0x58, self->p.c.device[2].net.mac[5]);
+}
+
+TEST_F(cmdline, two_commas_are_one_in_a_value)
+{
+	parse(&self->p, "-kernel k -netdev tap,id=n0,ifname=a,,b");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret);
+	EXPECT_STREQ("a,b", self->p.c.netdev[0].ifname);
+}
+
+TEST_F(cmdline, harmless_words_of_qemu_are_taken)
+{
+	parse(&self->p, "-name guest=x,debug-threads=on -enable-kvm -cpu host -M q35,accel=kvm "
+	      "-nodefaults -display none -no-reboot -monitor none -kernel k "
+	      "-device virtio-rng-pci");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	EXPECT_STREQ("x", self->p.c.name);
+	EXPECT_TRUE(self->p.c.no_reboot);
+}
+
+TEST_F(cmdline, serial_ports)
+{
+	parse(&self->p, "-kernel k -serial file:/tmp/out");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret);
+	EXPECT_EQ(CHARDEV_FILE, self->p.c.serial.kind);
+	EXPECT_STREQ("/tmp/out", self->p.c.serial.path);
+	config_free(&self->p.c);
+	parse(&self->p, "-kernel k -nographic -serial none");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret);
+	EXPECT_EQ(CHARDEV_NONE, self->p.c.serial.kind);
+}
+
+TEST_F(cmdline, what_is_wrong_is_named)
+{
+	static const struct {
+		const char *line, *message;
+	} cases[] = {
+		{ "", "no kernel to boot" },
+		{ "-kernel", "-kernel: requires an argument" },
+		{ "-bogus", "-bogus: invalid option" },
+		{ "--bogus", "--bogus: invalid option" },
+		{ "-smp 0", "-smp 0: Invalid CPU topology: CPU topology parameters must be "
+		  "greater than zero" },
+		{ "-smp 1000", "-smp 1000: Invalid SMP CPUs 1000. The max CPUs supported by this "
+		  "machine is 254" },
+		{ "-smp cpus=4,maxcpus=2", "-smp cpus=4,maxcpus=2: Invalid CPU topology: maxcpus "
+		  "must be equal to or greater than smp" },
+		{ "-smp two", "-smp two: Parameter 'cpus' expects a number" },
+		{ "-smp -1", "-smp -1: Parameter 'cpus' expects a number" },
+		{ "-m 0", "-m 0: ram size too small: the least is 8 MiB" },
+		{ "-m -5", "-m -5: Parameter 'size' expects a non-negative number below 2^64" },
+		{ "-m 99999999T", "-m 99999999T: Value '99999999T' is out of range for parameter "
+		  "'size'" },
+		{ "-m 40T", "-m 40T: ram size too large: the most is 32768 GiB" },
+		{ "-m 1Q", "-m 1Q: Parameter 'size' expects a size" },
+		{ "-m size=1G,bogus=2", "-m size=1G,bogus=2: Invalid parameter 'bogus'" },
+		{ "-device foo", "-device foo: 'foo' is not a valid device model name" },
+		{ "-device ,", "-device ,: '' is not a valid device model name" },
+		{ NET "-device virtio-net-pci,netdev=n0,bogus=1",
+		  "-device virtio-net-pci,netdev=n0,bogus=1: Property 'virtio-net-pci.bogus' not "
+		  "found" },
+		{ NET "-device virtio-net-pci,netdev=n1",
+		  "-device virtio-net-pci,netdev=n1: Property 'virtio-net-pci.netdev' can't find "
+		  "value 'n1'" },
+		{ NET "-device virtio-net-pci,netdev=n0 -device virtio-net-pci,netdev=n0",
+		  "-device virtio-net-pci,netdev=n0: Property 'virtio-net-pci.netdev' can't take "
+		  "value 'n0', it's in use" },
+		{ NET "-device virtio-net-pci,netdev=n0,mac=nonsense",
+		  "-device virtio-net-pci,netdev=n0,mac=nonsense: Parameter 'mac' expects an "
+		  "Ethernet address" },
+		{ NET "-device virtio-net-pci,netdev=n0,mac=01:00:00:00:00:00",
+		  "-device virtio-net-pci,netdev=n0,mac=01:00:00:00:00:00: Parameter 'mac': "
+		  "'01:00:00:00:00:00' is a multicast address" },
+		{ NET "-device virtio-net-pci,netdev=n0,rx_queue_size=100",
+		  "-device virtio-net-pci,netdev=n0,rx_queue_size=100: Invalid rx_queue_size "
+		  "(= 100), must be a power of 2 between 64 and 1024" },
+		{ NET "-device virtio-net-pci,netdev=n0,rx_queue_size=4096",
+		  "-device virtio-net-pci,netdev=n0,rx_queue_size=4096: Value '4096' is out of "
+		  "range for parameter 'rx_queue_size' (64 to 1024)" },
+		{ NET "-device virtio-net-pci,netdev=n0,packed=maybe",
+		  "-device virtio-net-pci,netdev=n0,packed=maybe: Parameter 'packed' expects 'on' "
+		  "or 'off'" },
+		{ "-device virtio-rng-pci,id=r -device virtio-rng-pci,id=r",
+		  "-device virtio-rng-pci,id=r: Duplicate device ID 'r'" },
+		{ "-netdev tap", "-netdev tap: Parameter 'id' is missing" },
+		{ "-netdev id=x", "-netdev id=x: Parameter 'type' is missing" },
+		{ "-netdev sock,id=x", "-netdev sock,id=x: Parameter 'type' expects a netdev backend "
+		  "type" },
+		{ NET "-netdev tap,id=n0", "-netdev tap,id=n0: Duplicate ID 'n0' for netdev" },
+		{ "-netdev tap,id=a,queues=0", "-netdev tap,id=a,queues=0: Value '0' is out of range "
+		  "for parameter 'queues' (1 to 128)" },
+		{ "-netdev tap,id=a,vhost=maybe",
+		  "-netdev tap,id=a,vhost=maybe: Parameter 'vhost' expects 'on' or 'off'" },
+		{ "-netdev tap,id=a,vhost=off,vhostforce=on",
+		  "-netdev tap,id=a,vhost=off,vhostforce=on: vhostforce=, vhostfd= and vhostfds= "
+		  "are not valid with vhost=off" },
+		{ "-netdev tap,id=a,fd=3,ifname=x",
+		  "-netdev tap,id=a,fd=3,ifname=x: ifname=, script=, downscript=, vnet_hdr=, "
+		  "helper= and br= are invalid with fd= or fds=" },
+		{ "-serial tcp:x", "-serial tcp:x: could not connect serial device to character "
+		  "backend 'tcp:x'" },
+		{ "-serial stdio -serial null",
+		  "-serial null: too many serial ports: this machine has one" },
+		{ "-M bogus", "-M bogus: unsupported machine type" },
+		{ "-machine q35,accel=tcg",
+		  "-machine q35,accel=tcg: invalid accelerator tcg: there is only kvm" },
+		{ "-accel tcg", "-accel tcg: invalid accelerator tcg: there is only kvm" },
+		{ "-cpu qemu64", "-cpu qemu64: unable to find CPU model 'qemu64': there is only "
+		  "host" },
+		{ "disk.img", "disk.img: Could not open 'disk.img': disk images are not supported "
+		  "yet" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		parse(&self->p, cases[i].line);
+		EXPECT_GT(0, self->p.ret) TH_LOG("'%s' was taken", cases[i].line);
+		EXPECT_STREQ(cases[i].message, self->p.e.text);
+		config_free(&self->p.c);
+	}
+	memset(&self->p.c, 0, sizeof(self->p.c));
+}
+
+TEST_F(cmdline, more_devices_than_slots_are_refused)
+{
+	char *argv[WORDS_MAX * 4] = { "ferry", "-kernel", "k" };
+	int argc = 3, i;
+
+	for (i = 0; i <= CONFIG_DEVICES_MAX; i++) {
+		argv[argc++] = "-device";
+		argv[argc++] = "virtio-rng-pci";
+	}
+	self->p.ret = config_parse(&self->p.c, argc, argv, &self->p.e);
+	EXPECT_EQ(-ENOSPC, self->p.ret);
+	EXPECT_STREQ("-device virtio-rng-pci: PCI: no slot/function available for "
+		     "virtio-rng-pci, all in use or reserved", self->p.e.text);
+}
+
+TEST_F(cmdline, an_endless_word_is_refused)
+{
+	char *word = malloc(100000);
+	char *argv[] = { "ferry", "-device", word, NULL };
+
+	ASSERT_NE(NULL, word);
+	memset(word, 'x', 99999);
+	word[99999] = '\0';
+	self->p.ret = config_parse(&self->p.c, 3, argv, &self->p.e);
+	EXPECT_GT(0, self->p.ret);
+	EXPECT_LT(0, strlen(self->p.e.text));
+	free(word);
+}
+
+TEST_HARNESS_MAIN
