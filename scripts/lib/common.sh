@@ -66,3 +66,21 @@ load_order() {
 		done
 	done
 }
+
+# trixie_make DIRECTORY ARGUMENT...: make in the Debian 13 tree, where DIRECTORY and the cache are
+# to be seen under their own names.  Needs root.
+trixie_make() {
+	local root=$FERRY_CACHE/trixie dir=$1
+	shift
+	[ -e "$root/.ferry-complete" ] || die "no Debian 13 tree here: run scripts/setup trixie"
+	mkdir -p "$root$dir" "$root$FERRY_CACHE"
+	unshare --mount bash -c '
+		set -e
+		root=$1 cache=$2 dir=$3
+		shift 3
+		mount --bind "$cache" "$root$cache"
+		mount --bind "$dir" "$root$dir"
+		mount -t proc proc "$root/proc"
+		exec chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin make "$@"
+	' trixie-make "$root" "$FERRY_CACHE" "$dir" "$@"
+}

@@ -21,7 +21,8 @@ APT_LISTS=/var/lib/apt/lists
 # missing_packages NAME...: those that dpkg does not know as installed.
 missing_packages() {
 	local installed
-	installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null |
+	# dpkg-query fails if it does not know one of them; that one is then missing.
+	installed=$({ dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null || true; } |
 		awk '$1 == "ii" { print $2 }')
 	printf '%s\n' "$@" | sort -u | grep -vxF -f <(echo "$installed") || true
 }
@@ -56,7 +57,6 @@ install_packages() {
 # (or, before it was there, bookworm-backports) offers beside it.  A machine whose sources lack
 # these suites gets a private package list in the cache, from the mirror it already uses.
 
-APT_PRIVATE=$FERRY_CACHE/apt
 apt_private=()
 
 depends_of() {
@@ -64,21 +64,31 @@ depends_of() {
 		sed -n 's/^Depends: //p' | tr ',|' '\n\n' | sed 's/(.*//; s/ //g'
 }
 
-# use_private_sources: the host's mirror, with the suites that carry the kernels.
+# debian_mirror: the one this machine uses.
+debian_mirror() {
+	apt-cache policy | sed -n 's/^ *[0-9]* \([a-z]*:[^ ]*\) bookworm\/main .*/\1/p' | head -n 1
+}
+
+# use_private_sources [SUITE]: the host's mirror, with the suites that carry the kernels.
 use_private_sources() {
 	local uri
-	uri=$(apt-cache policy | sed -n 's/^ *[0-9]* \([a-z]*:[^ ]*\) bookworm\/main .*/\1/p' | head -n 1)
+	uri=$(debian_mirror)
 	[ -n "$uri" ] || die "no Debian 12 package source is configured on this machine"
+	APT_PRIVATE=$FERRY_CACHE/apt/${1:-bookworm}
 	mkdir -p "$APT_PRIVATE"/{lists/partial,cache/archives/partial}
-	{
+	if [ "${1:-}" = trixie ]; then
+		echo "deb $uri trixie main"
+		echo "deb $uri trixie-backports main"
+	else
 		echo "deb $uri bookworm main"
 		echo "deb $uri bookworm-updates main"
 		echo "deb $uri bookworm-backports main"
 		echo "deb ${uri%/}-security bookworm-security main"
-	} >"$APT_PRIVATE/sources.list"
+	fi >"$APT_PRIVATE/sources.list"
 	apt_private=(-o "Dir::Etc::SourceList=$APT_PRIVATE/sources.list" -o Dir::Etc::SourceParts=/dev/null
 		-o "Dir::State::Lists=$APT_PRIVATE/lists" -o "Dir::Cache=$APT_PRIVATE/cache"
 		-o APT::Sandbox::User=root)
+	[ "${1:-}" != trixie ] || apt_private+=(-o APT::Default-Release=trixie-backports)
 	[ "$(find "$APT_PRIVATE/lists" -name '*Packages*' | head -n 1)" ] ||
 		apt-get -q -y "${apt_private[@]}" update >>"$FERRY_CACHE/apt.log" 2>&1 8>&- ||
 		say "some suites of $APT_PRIVATE/sources.list did not answer, see $FERRY_CACHE/apt.log"
@@ -87,15 +97,14 @@ use_private_sources() {
 # newest_release NAME: the release that the meta package of a kernel series points to.
 newest_release() {
 	local meta=linux-image-amd64
-	[ "$1" = 6.1 ] || meta=linux-image-$1-amd64
+	[ "$1" != 6.12 ] || meta=linux-image-$1-amd64
 	depends_of "$meta" | sed -n 's/^linux-image-\('"${1//./\\.}"'\.[0-9].*\)/\1/p' | head -n 1
 }
 
 resolve_release() {
 	local release
 	release=$(newest_release "$1")
-	[ -n "$release" ] && { echo "$release"; return; }
-	return 1
+	[ -n "$release" ] && echo "$release"
 }
 
 unpack_package() { # PACKAGE DIRECTORY
@@ -108,13 +117,27 @@ unpack_package() { # PACKAGE DIRECTORY
 	rm -rf "$debs"
 }
 
-# adapt_headers TREE RELEASE: Debian's header packages name /usr/src; here they live in TREE.
-adapt_headers() {
+# adapt_kernel TREE RELEASE: make the layouts of all series alike.  Debian's header packages name
+# /usr/src, but here they live in TREE; newer series keep their files below /usr/lib.
+adapt_kernel() {
 	local tree=$1 release=$2 modules=$1/lib/modules/$2
-	sed -i "s,^include /usr/src/,include $tree/usr/src/," "$tree/usr/src/linux-headers-$release/Makefile"
+	[ -d "$tree/lib/modules" ] || ln -s usr/lib "$tree/lib"
+	sed -i "s,^\(include \|KBUILD_OUTPUT=\)/usr/src/,\1$tree/usr/src/," "$tree/usr/src/linux-headers-$release/Makefile"
+	if [ ! -d "$tree/boot" ]; then
+		mkdir "$tree/boot"
+		ln -s "../lib/modules/$release/vmlinuz" "$tree/boot/vmlinuz-$release"
+	fi
 	rm -f "$modules/build" "$modules/source"
 	ln -s "../../../usr/src/linux-headers-$release" "$modules/build"
 	depmod -b "$tree" "$release"
+}
+
+# kernel_packages RELEASE: image and headers, in as many packages as the series puts them.
+kernel_packages() {
+	echo "linux-image-$1"
+	echo "linux-headers-$1"
+	depends_of "linux-image-$1" | grep -E '^linux-(base-[0-9]|binary-|modules-)' || true
+	depends_of "linux-headers-$1" | grep -E '^linux-(headers-.*-common|kbuild-)'
 }
 
 # fetch_kernel NAME: the newest release of a series, image and headers, unpacked under kernels/.
@@ -123,6 +146,8 @@ fetch_kernel() {
 	seen="$(stat -c %Y "$APT_LISTS" 2>/dev/null || true) $(cat "$link" 2>/dev/null || true)"
 	[ "$(cat "$link.checked" 2>/dev/null)" = "$seen" ] && return
 	mkdir -p "$FERRY_CACHE/kernels"
+	apt_private=()
+	[[ $name != 7.* ]] || use_private_sources trixie
 	if ! release=$(resolve_release "$name"); then
 		[ "$(find "$APT_LISTS" -name '*Packages*' 2>/dev/null | head -n 1)" ] || apt_update
 		release=$(resolve_release "$name") || { use_private_sources; release=$(resolve_release "$name"); } ||
@@ -133,25 +158,38 @@ fetch_kernel() {
 		say "unpacking Linux $release"
 		rm -rf "$tree"
 		mkdir -p "$tree"
-		for package in "linux-image-$release" "linux-headers-$release" \
-			$(depends_of "linux-headers-$release" | grep -E '^linux-(headers-.*-common|kbuild-)'); do
+		for package in $(kernel_packages "$release"); do
 			if ! unpack_package "$package" "$tree"; then
 				# The lists may be older than the mirror.
 				apt_update
 				unpack_package "$package" "$tree" || die "cannot get $package"
 			fi
 		done
-		adapt_headers "$tree" "$release"
+		adapt_kernel "$tree" "$release"
 		touch "$tree/.ferry-complete"
 	fi
 	echo "$release" >"$link"
 	echo "$(stat -c %Y "$APT_LISTS" 2>/dev/null) $release" >"$link.checked"
 }
 
+# make_trixie: a Debian 13 tree with the compiler that 7.3's headers name.
+make_trixie() {
+	local root=$FERRY_CACHE/trixie
+	[ ! -e "$root/.ferry-complete" ] || return 0
+	say "making a Debian 13 tree in $root (a minute or two)"
+	rm -rf "$root"
+	mmdebstrap --quiet --variant=minbase --components=main \
+		--include=gcc-14,make,kmod,libelf1t64,libssl3t64,zlib1g,pahole,bc \
+		trixie "$root" "$(debian_mirror)" >>"$FERRY_CACHE/apt.log" 2>&1 8>&- </dev/null ||
+		{ tail -n 20 "$FERRY_CACHE/apt.log" >&2; die "mmdebstrap failed"; }
+	touch "$root/.ferry-complete"
+}
+
 # fetch_kernel_source: Debian's linux-source-6.12, unpacked under src/.
 fetch_kernel_source() {
 	local dir=$FERRY_CACHE/src/linux-source-6.12 version
 	[ "$(stat -c %Y "$APT_LISTS" 2>/dev/null)" = "$(cat "$dir/.ferry-checked" 2>/dev/null)" ] && return
+	apt_private=()
 	[ "$(depends_of linux-source-6.12)" ] || use_private_sources
 	version=$(apt-cache "${apt_private[@]}" show --no-all-versions linux-source-6.12 | sed -n 's/^Version: //p')
 	if [ "$(cat "$dir/.ferry-version" 2>/dev/null)" != "$version" ]; then

@@ -2,9 +2,9 @@
 """A job: the directory through which the host and lib/lab-init talk.
 
 	env		shell assignments: what to run, where, with which modules (host -> lab)
-	command		the argument vector, one shell-quoted word a line (host -> lab)
+	command		the argument vector, shell-quoted (host -> lab)
 	console.log	the kernel's console
-	result		"status=N taint=N busy=NAMES" (lab -> host)
+	result		"status=N taint=N busy=NAMES error=TEXT" (lab -> host)
 	stdout stderr	of the command, where a hostfs carries them (lab -> host)
 """
 
@@ -18,6 +18,7 @@ import tempfile
 
 from . import splat
 from .errors import LabError
+from .modules import needs
 from .paths import BUILD, CACHE, TOP, read
 
 __all__ = ["Job", "LabError"]
@@ -30,6 +31,8 @@ class Job:
     """One run of one command; a context manager that cleans up after itself."""
 
     def __init__(self, args, kernel, modules):
+        if not os.path.isdir("/lib/modules"):
+            raise LabError("there is no /lib/modules to mount the lab's modules on; run scripts/setup lab")
         self.args = args
         self.modules = modules
         self.dir = tempfile.mkdtemp(prefix="ferry-lab.")
@@ -70,7 +73,7 @@ class Job:
         values = {
             "lab_top": TOP, "lab_cache": CACHE, "lab_out": self.out, "lab_job": self.dir,
             "lab_modules": kernel.modules and os.path.dirname(kernel.modules),
-            "lab_insmod": " ".join(modules), "lab_kind": self.kind,
+            "lab_insmod": " ".join(modules), "lab_needs": " ".join(needs(modules)), "lab_kind": self.kind,
             "lab_tty": "1" if self.args.tty else "", "lab_rows": size.lines, "lab_columns": size.columns,
         }
         with open(self.path("env"), "w", encoding="utf-8") as file:
@@ -79,11 +82,12 @@ class Job:
             for name, value in self.environment().items():
                 file.write(f"export {name}={shlex.quote(value)}\n")
         with open(self.path("command"), "w", encoding="utf-8") as file:
-            file.write("\n".join(shlex.quote(word) for word in self.args.command) + "\n")
+            file.write(shlex.join(self.args.command) + "\n")
 
     def verdict(self, result, timed_out):
         """Exit status of the whole run, from what the lab reported and what its console says."""
         log = read(self.console, "")
+        result, _, error = result.strip().partition(" error=")
         fields = dict(word.split("=", 1) for word in result.split() if "=" in word)
         complete = "status" in fields and "taint" in fields
         found = splat.find(log, int(fields["taint"]) if complete else None)
@@ -99,6 +103,8 @@ class Job:
         if fields.get("busy"):
             self.tell("modules that could not be removed afterwards: " + fields["busy"], "")
             return STATUS_SPLAT
+        if error:
+            self.tell("the modules do not load: " + error.strip(), "")
         return int(fields["status"])
 
     @staticmethod

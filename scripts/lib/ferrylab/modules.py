@@ -8,6 +8,15 @@ from .errors import LabError
 from .paths import BUILD, TOP, read
 
 
+def needs(modules):
+    """Modules of the kernel itself that ours use."""
+    if not modules:
+        return []
+    listed = subprocess.check_output(["/sbin/modinfo", "-F", "depends", *modules], text=True)
+    own = {os.path.basename(path)[:-len(".ko")] for path in modules}
+    return sorted(set(listed.replace(",", " ").split()) - own)
+
+
 def ready(kernel, build=True):
     """Paths of the modules in load order."""
     out = os.path.join(BUILD, "modules", kernel.release)

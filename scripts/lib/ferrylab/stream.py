@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Moves bytes between the lab and the caller while a machine runs."""
 
+import ctypes
 import os
 import selectors
+import signal
 import sys
 import termios
 import time
@@ -25,6 +27,15 @@ class RawTerminal:
     def __exit__(self, *_):
         if self.saved is not None:
             termios.tcsetattr(self.fd, termios.TCSADRAIN, self.saved)
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent():
+    """For Popen's preexec_fn: no machine outlives scripts/lab, not even its SIGKILL."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def write_all(fd, data):

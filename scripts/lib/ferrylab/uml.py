@@ -19,8 +19,8 @@ def kernel(args):
 
 def command_line(args, chosen, work):
     line = [chosen.image, f"mem={args.mem or DEFAULT_MEM}M", "root=/dev/root", "rootfstype=hostfs", "ro",
-            f"init={LIB}/lab-init", f"ferry.job={work.dir}", "panic_on_warn=1", "panic=-1", "noreboot",
-            "console=tty0", "con0=null,fd:1", "con=null", "ssl=null"]
+            f"init={LIB}/lab-init", f"ferry.job={work.dir}", f"uml_dir={work.dir}/",
+            "panic_on_warn=1", "panic=-1", "noreboot", "console=tty0", "con0=null,fd:1", "con=null", "ssl=null"]
     if args.tty:
         line.append("con1=fd:8,fd:9")
     return line + args.append.split()
@@ -34,7 +34,8 @@ def run(args, chosen, work):
         try:
             process = subprocess.Popen(
                 command_line(args, chosen, work), stdin=subprocess.DEVNULL, stdout=console, stderr=console,
-                start_new_session=True, pass_fds=terminal_fds() if args.tty else ())
+                start_new_session=True, preexec_fn=stream.die_with_parent,
+                pass_fds=terminal_fds() if args.tty else ())
         except OSError as error:
             raise LabError(f"cannot start {chosen.image}: {error.strerror}") from error
         try:

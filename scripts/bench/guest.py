@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a guest gets: TCP, UDP and latency of several systems, alternately in one lab boot.
+
+Absolute figures of an emulated machine mean nothing and move with its load.  Each round gives the
+ratio of every system to the reference that was measured next to it; reported are the median of
+these ratios and where the middle half of them lies.  There are two ratios.  Speed is by the clock
+and suffers from whatever else the machine does.  Cost is the CPU time of the whole emulator, host,
+VMM and guest together, less what it uses when idle, for each byte that arrived or each round
+trip: it hardly does.
+"""
+
+import glob
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+
+from ferrylab import kernels
+from ferrylab.errors import LabError
+from ferrylab.paths import BUILD, SCRIPTS, TOP, read
+
+from . import icount
+from .figures import keep
+from .systems import REFERENCE, SYSTEMS
+
+TITLES = {"tcp-in": "TCP to guest", "tcp-out": "TCP from guest", "udp-in": "UDP to guest",
+          "udp-out": "UDP from guest", "rr": "round trip"}
+OUT = os.path.join(BUILD, "bench")
+TIMEOUT = 2400
+
+
+def prepare(kernel):
+    """VMM, programs and the guest's initramfs."""
+    icount.programs()
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    if subprocess.call(["make", "-s", "-C", TOP, "vmm"], stdin=subprocess.DEVNULL, stdout=2, env=env):
+        raise LabError("building the VMM failed")
+    initrd = os.path.join(OUT, "guest.cpio")
+    here = os.path.join(SCRIPTS, "bench")
+    subprocess.check_call([
+        os.path.join(SCRIPTS, "guest-initrd"), initrd, "--kernel", kernel,
+        "--add", os.path.join(icount.BIN, "net_load") + ":/usr/bin/net_load",
+        "--add", os.path.join(here, "guest-rc") + ":/etc/rc",
+        "--add", os.path.join(here, "guest-main") + ":/bin/bench", "--run", "/bin/bench"])
+    return initrd
+
+
+def emulators(parent):
+    """QEMU processes below a process."""
+    found, level = [], [parent]
+    while level:
+        children = []
+        for pid in level:
+            for path in glob.glob(f"/proc/{pid}/task/*/children"):
+                children += read(path, "").split()
+        found += [pid for pid in children if read(f"/proc/{pid}/comm", "").startswith("qemu-system")]
+        level = children
+    return found
+
+
+def cpu_seconds(pids):
+    """User and system time of processes."""
+    ticks = 0
+    for pid in pids:
+        fields = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def answer(lab, number, folder):
+    """Tell the lab what its emulator has used."""
+    path = os.path.join(folder, "meter." + number)
+    with open(path + ".new", "w", encoding="ascii") as file:
+        file.write(str(cpu_seconds(emulators(lab.pid))))
+    os.rename(path + ".new", path)
+
+
+def run_lab(line, folder):
+    with subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as lab:
+        for text in lab.stdout:
+            word = text.split()
+            if len(word) == 2 and word[0] == "meter":
+                answer(lab, word[1], folder)
+            else:
+                print(text, end="", flush=True)
+        status = lab.wait()
+    if status:
+        raise LabError(f"the lab ended with status {status}")
+
+
+def measure(kernel_name, rounds, seconds, systems, build=True):
+    """Boot the lab and measure; returns what guest-lab wrote."""
+    os.makedirs(OUT, exist_ok=True)
+    kernel = kernels.stock(kernel_name)
+    initrd = prepare(kernel_name)
+    with tempfile.TemporaryDirectory(dir=OUT) as folder:
+        line = [os.path.join(SCRIPTS, "lab"), "--kernel", kernel_name, "--mem", "3072", "--timeout", str(TIMEOUT),
+                "--out", folder, "--console", os.path.join(OUT, "guest-lab.console")]
+        line += [] if build else ["--no-build"]
+        line += ["--", os.path.join(SCRIPTS, "bench/guest-lab"), "--kernel", kernel.image, "--initrd", initrd,
+                 "--rounds", str(rounds), "--seconds", str(seconds), "--systems", ",".join(systems)]
+        run_lab(line, folder)
+        with open(os.path.join(folder, "guest.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+
+def ratios(samples, system, reference, what):
+    """Per round, so that above 1 is better than the reference: faster, or cheaper."""
+    by_round = {}
+    for sample in samples:
+        if sample[what] > 0:
+            by_round.setdefault(sample["round"], {})[sample["system"]] = sample[what]
+    values = [r[system] / r[reference] for r in by_round.values() if system in r and reference in r]
+    less_is_better = what == "cost" or samples[0]["measure"] == "rr"
+    return [1 / value for value in values] if less_is_better else values
+
+
+def spread(values):
+    """Median and the middle half; None for what was lost in the noise every time."""
+    if not values:
+        return (None,) * 3
+    if len(values) < 2:
+        return values[0], values[0], values[0]
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return middle, low, high
+
+
+def summary(samples, system, reference):
+    mine = [s for s in samples if s["system"] == system]
+    result = {"unit": "us" if mine[0]["measure"] == "rr" else "Mbit/s",
+              "lost": statistics.median(s["lost"] for s in mine)}
+    for what in ("value", "cost"):
+        ratio, low, high = spread(ratios(samples, system, reference, what))
+        result[what] = {"median": statistics.median(s[what] for s in mine), "ratio": ratio, "low": low,
+                        "high": high, "samples": [s[what] for s in mine]}
+    return result
+
+
+def evaluate(data, systems):
+    idle = statistics.median(data["idle"])
+    for sample in data["samples"]:
+        # Not above zero when it was lost in the noise: such a sample is left out.
+        sample["cost"] = (sample["cpu"] - idle * sample["elapsed"]) / sample["amount"]
+    reference = REFERENCE if REFERENCE in systems else systems[0]
+    result = {"kernel": data["kernel"], "reference": reference, "clocks": data["clocks"], "idle": idle,
+              "measures": {}}
+    for name in TITLES:
+        samples = [s for s in data["samples"] if s["measure"] == name]
+        result["measures"][name] = {system: summary(samples, system, reference) for system in systems}
+    return result
+
+
+def block(result, what, title):
+    """One table: a line of ratios a system."""
+    names = {system.name: system.title for system in SYSTEMS}
+    out = ["", f"{title:27}" + "".join(f"{head:>19}" for head in TITLES.values())]
+    for system in result["clocks"]:
+        cells = [result["measures"][name][system][what] for name in TITLES]
+        out.append(f"{names[system]:27}" + "".join(cell(c).rjust(19) for c in cells))
+    return out
+
+
+def cell(figures):
+    if figures["ratio"] is None:
+        return "-"
+    return f"{figures['ratio']:.2f} ({figures['low']:.2f}..{figures['high']:.2f})"
+
+
+def table(result):
+    reference = next(s.title for s in SYSTEMS if s.name == result["reference"])
+    out = [f"Guest traffic, lab on Linux {result['kernel']}, relative to \"{reference}\": above 1 is better.",
+           "Median of the rounds' ratios (middle half of them)."]
+    out += block(result, "cost", "Cost, by the CPU's time")
+    out += block(result, "value", "Speed, by the clock")
+    cells = [result["measures"][name][result["reference"]] for name in TITLES]
+    out.append(f"{'(the reference, absolute)':27}" + "".join(
+        f"{c['value']['median']:.0f} {c['unit']}".rjust(19) for c in cells))
+    return "\n".join(out)
+
+
+def write(result):
+    return keep(os.path.join(OUT, "net-guest.json"), result)
