@@ -218,6 +218,8 @@ static long ferry_vq_set_addr(struct ferry_vq *vq, const struct vhost_vring_addr
 		if (!ferry_vring_check(&cfg))
 			return -EINVAL;
 		ferry_vring_set_addr(&vq->vring, &cfg);
+		/* A turn asks for kicks in the new place. */
+		ferry_vq_queue(vq);
 	}
 	vq->cfg = cfg;
 	return 0;

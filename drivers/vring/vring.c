@@ -168,6 +168,8 @@ void ferry_vring_set_addr(struct ferry_vring *vr, const struct ferry_vring_confi
 {
 	ferry_vring_rewind(vr);
 	ferry_vring_place(vr, cfg);
+	/* Whatever the driver was told stands in the old place. */
+	vr->kick_off = false;
 }
 
 /* Move what is fetched and not taken to the front of the arrays. */
