@@ -8,13 +8,16 @@
 
 #define FERRY_CHUNK_ORDER	3
 
-/* More references than frames fit into a chunk. */
+/* More references than frames fit into a chunk: some are always spare. */
 #define FERRY_CHUNK_REFS	(PAGE_SIZE << FERRY_CHUNK_ORDER)
 
 static void ferry_chunk_release(struct ferry_chunk *chunk)
 {
-	if (chunk->page)
-		__page_frag_cache_drain(chunk->page, chunk->spare);
+	if (chunk->page) {
+		/* All spare references but one, which put_page() gives up. */
+		page_ref_sub(chunk->page, chunk->spare - 1);
+		put_page(chunk->page);
+	}
 	chunk->page = NULL;
 	chunk->size = 0;
 }
