@@ -39,7 +39,7 @@ TEST_F(live, call_swapped)
 
 	self->p.other_call = other;
 	pump_start(&self->p);
-	for (unsigned long i = 0; i < test_scale(2000); i++) {
+	for (unsigned long i = 0; i < test_scale(1000); i++) {
 		dev_vring(d, VHOST_SET_VRING_CALL, 0, i & 1 ? d->call[0] : other);
 		if (i % 20 == 0)
 			ASSERT_EQ(0, pump_wait(&self->p, 1));
@@ -54,7 +54,7 @@ TEST_F(live, err_swapped)
 	struct dev *d = &self->g.dev;
 
 	pump_start(&self->p);
-	for (unsigned long i = 0; i < test_scale(2000); i++)
+	for (unsigned long i = 0; i < test_scale(1000); i++)
 		dev_vring(d, VHOST_SET_VRING_ERR, 0, i % 3 == 0 ? -1 : i & 1 ? d->err[0] : other);
 	EXPECT_EQ(0, pump_wait(&self->p, 100));
 	EXPECT_EQ(0, pump_stop(&self->p));
@@ -107,7 +107,7 @@ TEST_F(live, mem_table_replaced)
 	for (int i = 0; i < 20; i++)
 		mem_add_hva(&more, 0x9000000000ULL + i * 0x100000ULL, rig_buf(g, 0), 0x1000);
 	pump_start(&self->p);
-	for (unsigned long i = 0; i < test_scale(2000); i++) {
+	for (unsigned long i = 0; i < test_scale(1000); i++) {
 		dev_set_mem(&g->dev, i & 1 ? &g->mem : &more);
 		if (i % 20 == 0)
 			ASSERT_EQ(0, pump_wait(&self->p, 1));
@@ -148,7 +148,7 @@ TEST_F(live, a_region_taken_away_is_gone)
 TEST_F(live, addresses_set_again)
 {
 	pump_start(&self->p);
-	for (unsigned long i = 0; i < test_scale(2000); i++) {
+	for (unsigned long i = 0; i < test_scale(1000); i++) {
 		ASSERT_EQ(0, __dev_vring_addr(&self->g.dev, 0, &self->g.ring[0]));
 		if (i % 20 == 0)
 			ASSERT_EQ(0, pump_wait(&self->p, 1));
@@ -172,7 +172,7 @@ TEST_F(live, workers_come_and_go)
 	struct abi_worker_state old;
 
 	pump_start(&self->p);
-	for (unsigned long i = 0; i < test_scale(300); i++) {
+	for (unsigned long i = 0; i < test_scale(100); i++) {
 		dev_ioctl(d, ABI_GET_VRING_WORKER, &w);
 		old.worker_id = w.worker_id;
 		w.worker_id = worker_new(d);

@@ -84,6 +84,13 @@ static unsigned long replay(struct __test_metadata *_metadata, struct rig *g, un
 	return n;
 }
 
+static void restart(struct rig *g)
+{
+	dev_stop(&g->dev, 0);
+	rig_reset_ring(g, 0);
+	dev_start(&g->dev, 0, 1);
+}
+
 TEST_F(formats, same_operations_same_completions)
 {
 	static struct done a[OPS], b[OPS];
@@ -100,11 +107,8 @@ TEST_F(formats, same_operations_same_completions)
 			ASSERT_EQ(i, a[i].cookie);
 		}
 		/* What the last seed left behind must not spill into the next. */
-		for (struct rig *g = &self->split; g; g = g == &self->split ? &self->packed : NULL) {
-			dev_stop(&g->dev, 0);
-			rig_reset_ring(g, 0);
-			dev_start(&g->dev, 0, 1);
-		}
+		restart(&self->split);
+		restart(&self->packed);
 	}
 }
 

@@ -45,6 +45,8 @@ extern const unsigned int bench_nr_rows;
 
 /* Most frames in one batch, and descriptors of a ring. */
 #define BENCH_BATCH_MAX	256
+/* The same of large frames: a batch must be over before a tick may end it. */
+#define BENCH_BATCH_TCP	32
 #define BENCH_RING	1024
 
 #define BENCH_HDR	((unsigned int)sizeof(struct virtio_net_hdr_mrg_rxbuf))

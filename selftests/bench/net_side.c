@@ -108,8 +108,9 @@ static unsigned int side_chains(const struct bench_row *row)
 unsigned int side_batch_max(const struct bench_row *row)
 {
 	unsigned int fit = BENCH_RING / side_chains(row);
+	unsigned int max = row->frame == FRAME_TCP ? BENCH_BATCH_TCP : BENCH_BATCH_MAX;
 
-	return fit < BENCH_BATCH_MAX ? fit : BENCH_BATCH_MAX;
+	return fit < max ? fit : max;
 }
 
 static uint64_t side_features(const struct bench_row *row)

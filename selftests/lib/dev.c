@@ -39,6 +39,8 @@ int __dev_open(struct dev *d, enum dev_kind kind, const char *path)
 {
 	int fd;
 
+	if (!path && kind == DEV_NET)
+		path = getenv("FERRY_NET_DEV");
 	if (!path)
 		path = kind == DEV_NET ? DEV_NET_PATH : DEV_NULL_PATH;
 	fd = open(path, O_RDWR | O_CLOEXEC);

@@ -36,7 +36,10 @@ struct dev {
 	int err[DEV_VQ_MAX];
 };
 
-/* Open @path, NULL for the kind's usual node, and make the eventfds. */
+/*
+ * Open @path and make the eventfds. NULL is the kind's usual node; for a net
+ * device FERRY_NET_DEV names another one, such as the in-tree /dev/vhost-net.
+ */
 int __dev_open(struct dev *d, enum dev_kind kind, const char *path);
 void dev_open(struct dev *d, enum dev_kind kind, const char *path);
 /* The same on a descriptor that came from elsewhere; dev_close() closes it. */

@@ -90,6 +90,23 @@ static int pump_sleep(struct pump *p)
 	return 0;
 }
 
+/* All that is in flight comes back, or it was lost. */
+static int pump_drain(struct pump *p, unsigned int in_flight)
+{
+	uint64_t end = dev_now_ns() + DEV_PATIENCE_MS * 1000000ULL;
+	int n;
+
+	while (in_flight) {
+		n = pump_take(p, &in_flight);
+		if (n < 0)
+			return n;
+		if (dev_now_ns() > end)
+			return -ETIMEDOUT;
+		sched_yield();
+	}
+	return 0;
+}
+
 static int pump_loop(struct pump *p)
 {
 	unsigned int in_flight = 0;
@@ -114,7 +131,7 @@ static int pump_loop(struct pump *p)
 		if (n)
 			return n;
 	}
-	return 0;
+	return p->may_break ? 0 : pump_drain(p, in_flight);
 }
 
 static void *pump_thread(void *arg)
@@ -160,13 +177,4 @@ int pump_stop(struct pump *p)
 	__atomic_store_n(&p->stop, 1, __ATOMIC_RELEASE);
 	pthread_join(p->thread, NULL);
 	return p->err;
-}
-
-int pump_turn(struct pump *p)
-{
-	struct ring *r = pump_ring(p);
-	unsigned int in_flight = r->l.num - r->free;
-
-	pump_fill(p, &in_flight);
-	return pump_take(p, &in_flight);
 }

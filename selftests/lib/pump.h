@@ -21,7 +21,7 @@ struct pump {
 	unsigned int batch;		/* chains in flight at most */
 	unsigned int segs;		/* of each chain, half of them writable; tx: none */
 	int other_call;			/* a second eventfd to sleep on, or -1 */
-	bool may_break;			/* a wait that times out is no error */
+	bool may_break;			/* chains may stay out for ever */
 	bool by_poll;			/* never sleep, ask for no calls */
 	struct ring_seg seg[32];
 
@@ -42,10 +42,7 @@ unsigned long pump_done(const struct pump *p);
 /* Wait until @n more completed; 0, or -errno of a pump that stopped. */
 int pump_wait(struct pump *p, unsigned long n);
 
-/* Ask the thread to end, and wait for it; 0 or -errno as it ended. */
+/* Ask the thread to end when all is back, and wait for it; 0 or -errno as it ended. */
 int pump_stop(struct pump *p);
-
-/* One turn without a thread: fill, publish, and take what is there. */
-int pump_turn(struct pump *p);
 
 #endif /* FERRY_SELFTEST_PUMP_H */

@@ -377,9 +377,12 @@ void ring_disable_call(struct ring *r)
 				 __ATOMIC_RELAXED);
 		return;
 	}
-	/* With EVENT_IDX the flag must stay 0; an index just passed is 65535 away. */
+	/*
+	 * With EVENT_IDX the flag must stay 0. The index just passed will not do:
+	 * the device may be about to look whether it has been passed.
+	 */
 	if (r->l.event_idx)
-		__atomic_store_n(ring_used_event(r), r->used_next - 1, __ATOMIC_RELAXED);
+		__atomic_store_n(ring_used_event(r), r->used_next + 0x8000, __ATOMIC_RELAXED);
 	else
 		__atomic_store_n(&r->avail->flags, VRING_AVAIL_F_NO_INTERRUPT, __ATOMIC_RELAXED);
 }
