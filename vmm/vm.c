@@ -250,14 +250,19 @@ static void vm_signal(void *opaque, u32 events)
 {
 	struct vm *vm = opaque;
 	struct signalfd_siginfo si;
+	char text[80];
 
 	(void)events;
 	if (read(vm->signal_fd, &si, sizeof(si)) != sizeof(si))
 		return;
-	if (si.ssi_signo == SIGUSR1)
+	if (si.ssi_signo == SIGUSR1) {
 		acpi_pm_raise(&vm->pm, X86_ACPI_EVENT_POWER);
-	else
-		machine_ask(&vm->machine, MACHINE_POWEROFF);
+		return;
+	}
+	snprintf(text, sizeof(text), "terminating on signal %u from pid %u", si.ssi_signo,
+		 si.ssi_pid);
+	vm->say(text);
+	machine_ask(&vm->machine, MACHINE_POWEROFF);
 }
 
 static void vm_request(void *opaque, u32 events)

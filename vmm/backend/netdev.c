@@ -113,14 +113,13 @@ static int netdev_init_vhost(struct netdev *nd, struct error *e)
 	return 0;
 }
 
-static void netdev_destroy_vhost(struct netdev *nd)
+/* The memory stays: the main loop may hold an event of one of them. */
+static void netdev_close_vhost(struct netdev *nd)
 {
 	unsigned int i;
 
 	for (i = 0; nd->vhost && i < nd->tap.n; i++)
 		vhost_net_destroy(&nd->vhost[i]);
-	free(nd->vhost);
-	nd->vhost = NULL;
 	nd->use_vhost = false;
 }
 
@@ -167,7 +166,7 @@ int netdev_init(struct netdev *nd, struct machine *m, const struct netdev_config
 		if (ret && netdev_insists(cfg))
 			return ret;
 		if (ret)
-			netdev_destroy_vhost(nd);
+			netdev_close_vhost(nd);
 	}
 	return nd->use_vhost ? 0 : netdev_init_loop(nd, e);
 }
@@ -176,7 +175,9 @@ void netdev_destroy(struct netdev *nd)
 {
 	if (!nd->m)
 		return;
-	netdev_destroy_vhost(nd);
+	netdev_close_vhost(nd);
+	free(nd->vhost);
+	nd->vhost = NULL;
 	netdev_destroy_loop(nd);
 	tap_close(&nd->tap);
 	nd->m = NULL;
@@ -252,7 +253,7 @@ static int netdev_fall_back(struct netdev *nd, int err)
 	snprintf(text, sizeof(text), "unable to start vhost net: %d: falling back on userspace "
 		 "virtio", -err);
 	nd->warn(text);
-	netdev_destroy_vhost(nd);
+	netdev_close_vhost(nd);
 	return 0;
 }
 

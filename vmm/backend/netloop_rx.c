@@ -18,6 +18,9 @@
 
 #include "netloop_queue.h"
 
+/* Chains that may be held: the largest ring that the device offers. */
+#define RX_CHAINS	1024U
+
 /* As many pieces as one readv() takes, but for the spill buffer. */
 #define RX_PIECES	1023U
 #define RX_SPILL	(FERRY_NET_FRAME_MAX + sizeof(struct virtio_net_hdr_mrg_rxbuf))
@@ -33,7 +36,7 @@ struct netloop_rx {
 
 	unsigned int n_chains, n_pieces;
 	u64 capacity;		/* bytes of the chains held */
-	struct virtio_chain chain[FERRY_RING_MAX < 1024 ? FERRY_RING_MAX : 1024];
+	struct virtio_chain chain[RX_CHAINS];
 	struct iovec piece[RX_PIECES + 1];
 
 	u32 frame;		/* bytes of the frame that waits for chains, with header */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/virtio_net.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,13 +161,31 @@ static int tap_setup_queue(const struct tap *t, const struct tap_config *cfg, in
 	return 0;
 }
 
-static int tap_run_script(const char *script, const char *ifname, struct error *e)
+/* Start a script with the signals as a program expects to find them, not as we have them. */
+static int tap_spawn(pid_t *pid, const char *script, const char *ifname)
 {
 	char *argv[] = { (char *)script, (char *)ifname, NULL };
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	int ret;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	ret = posix_spawn(pid, script, NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	return ret;
+}
+
+static int tap_run_script(const char *script, const char *ifname, struct error *e)
+{
 	int ret, status;
 	pid_t pid;
 
-	ret = posix_spawn(&pid, script, NULL, NULL, argv, environ);
+	ret = tap_spawn(&pid, script, ifname);
 	if (ret)
 		return error_errno(e, ret, "could not launch network script %s", script);
 	while (waitpid(pid, &status, 0) < 0)

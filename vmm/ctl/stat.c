@@ -143,7 +143,7 @@ static void stat_print_json(struct nlattr **attrs, bool first)
 
 static int stat_message(struct nl_msg *msg, void *arg)
 {
-	static struct nla_policy policy[FERRY_A_MAX + 1] = {
+	static const struct nla_policy policy[FERRY_A_MAX + 1] = {
 		[FERRY_A_KIND] = { .type = NLA_STRING },
 		[FERRY_A_NAME] = { .type = NLA_STRING },
 		[FERRY_A_STATE] = { .type = NLA_U8 },

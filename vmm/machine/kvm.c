@@ -88,6 +88,8 @@ static int kvm_open(struct kvm *k, struct error *e)
 		return -err;
 	}
 	version = ioctl(k->fd, KVM_GET_API_VERSION, 0UL);
+	if (version < 0)
+		return error_errno(e, errno, "Could not access KVM kernel module");
 	if (version != KVM_API_VERSION)
 		return error_set(e, ENOTSUP, "kvm: API version is %d, not %d", version,
 				 KVM_API_VERSION);

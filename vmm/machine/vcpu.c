@@ -251,7 +251,7 @@ void vcpus_wait_parked(struct vcpus *vs)
 void vcpus_resume(struct vcpus *vs)
 {
 	pthread_mutex_lock(&vs->lock);
-	vs->state = VCPUS_RUNNING;
+	__atomic_store_n(&vs->state, VCPUS_RUNNING, __ATOMIC_RELEASE);
 	pthread_cond_broadcast(&vs->changed);
 	pthread_mutex_unlock(&vs->lock);
 }

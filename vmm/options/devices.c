@@ -293,6 +293,9 @@ static int device_check(const struct config *c, struct device_config *d, struct 
 		return error_set(e, EINVAL, "iommu_platform=on is not supported by this device");
 	if (d->virtio.vectors != VIRTIO_VECTORS_AUTO && d->virtio.vectors > 2048)
 		return error_set(e, ERANGE, "Property 'vectors' doesn't take a value above 2048");
+	/* One for the queues, one for the configuration: there are no legacy interrupts. */
+	if (d->virtio.vectors < 2)
+		return error_set(e, ERANGE, "Property 'vectors' doesn't take a value below 2");
 	return d->type->kind == DEVICE_NET ? device_check_net(&d->net, e) : 0;
 }
 

@@ -156,92 +156,96 @@ TEST_F(cmdline, serial_ports)
 	EXPECT_EQ(CHARDEV_NONE, self->p.c.serial.kind);
 }
 
+static const struct {
+	const char *line, *message;
+} wrong[] = {
+	{ "", "no kernel to boot" },
+	{ "-kernel", "-kernel: requires an argument" },
+	{ "-bogus", "-bogus: invalid option" },
+	{ "--bogus", "--bogus: invalid option" },
+	{ "-smp 0", "-smp 0: Invalid CPU topology: CPU topology parameters must be "
+	  "greater than zero" },
+	{ "-smp 1000", "-smp 1000: Invalid SMP CPUs 1000. The max CPUs supported by this "
+	  "machine is 254" },
+	{ "-smp cpus=4,maxcpus=2", "-smp cpus=4,maxcpus=2: Invalid CPU topology: maxcpus "
+	  "must be equal to or greater than smp" },
+	{ "-smp two", "-smp two: Parameter 'cpus' expects a number" },
+	{ "-smp -1", "-smp -1: Parameter 'cpus' expects a number" },
+	{ "-m 0", "-m 0: ram size too small: the least is 8 MiB" },
+	{ "-m -5", "-m -5: Parameter 'size' expects a non-negative number below 2^64" },
+	{ "-m 99999999T", "-m 99999999T: Value '99999999T' is out of range for parameter "
+	  "'size'" },
+	{ "-m 40T", "-m 40T: ram size too large: the most is 32768 GiB" },
+	{ "-m 1Q", "-m 1Q: Parameter 'size' expects a size" },
+	{ "-m size=1G,bogus=2", "-m size=1G,bogus=2: Invalid parameter 'bogus'" },
+	{ "-device foo", "-device foo: 'foo' is not a valid device model name" },
+	{ "-device ,", "-device ,: '' is not a valid device model name" },
+	{ NET "-device virtio-net-pci,netdev=n0,bogus=1",
+	  "-device virtio-net-pci,netdev=n0,bogus=1: Property 'virtio-net-pci.bogus' not "
+	  "found" },
+	{ NET "-device virtio-net-pci,netdev=n1",
+	  "-device virtio-net-pci,netdev=n1: Property 'virtio-net-pci.netdev' can't find "
+	  "value 'n1'" },
+	{ NET "-device virtio-net-pci,netdev=n0 -device virtio-net-pci,netdev=n0",
+	  "-device virtio-net-pci,netdev=n0: Property 'virtio-net-pci.netdev' can't take "
+	  "value 'n0', it's in use" },
+	{ NET "-device virtio-net-pci,netdev=n0,mac=nonsense",
+	  "-device virtio-net-pci,netdev=n0,mac=nonsense: Parameter 'mac' expects an "
+	  "Ethernet address" },
+	{ NET "-device virtio-net-pci,netdev=n0,mac=01:00:00:00:00:00",
+	  "-device virtio-net-pci,netdev=n0,mac=01:00:00:00:00:00: Parameter 'mac': "
+	  "'01:00:00:00:00:00' is a multicast address" },
+	{ NET "-device virtio-net-pci,netdev=n0,rx_queue_size=100",
+	  "-device virtio-net-pci,netdev=n0,rx_queue_size=100: Invalid rx_queue_size "
+	  "(= 100), must be a power of 2 between 64 and 1024" },
+	{ NET "-device virtio-net-pci,netdev=n0,rx_queue_size=4096",
+	  "-device virtio-net-pci,netdev=n0,rx_queue_size=4096: Value '4096' is out of "
+	  "range for parameter 'rx_queue_size' (64 to 1024)" },
+	{ NET "-device virtio-net-pci,netdev=n0,vectors=0",
+	  "-device virtio-net-pci,netdev=n0,vectors=0: Property 'vectors' doesn't take a value "
+	  "below 2" },
+	{ NET "-device virtio-net-pci,netdev=n0,packed=maybe",
+	  "-device virtio-net-pci,netdev=n0,packed=maybe: Parameter 'packed' expects 'on' "
+	  "or 'off'" },
+	{ "-device virtio-rng-pci,id=r -device virtio-rng-pci,id=r",
+	  "-device virtio-rng-pci,id=r: Duplicate device ID 'r'" },
+	{ "-netdev tap", "-netdev tap: Parameter 'id' is missing" },
+	{ "-netdev id=x", "-netdev id=x: Parameter 'type' is missing" },
+	{ "-netdev sock,id=x", "-netdev sock,id=x: Parameter 'type' expects a netdev backend "
+	  "type" },
+	{ NET "-netdev tap,id=n0", "-netdev tap,id=n0: Duplicate ID 'n0' for netdev" },
+	{ "-netdev tap,id=a,queues=0", "-netdev tap,id=a,queues=0: Value '0' is out of range "
+	  "for parameter 'queues' (1 to 128)" },
+	{ "-netdev tap,id=a,vhost=maybe",
+	  "-netdev tap,id=a,vhost=maybe: Parameter 'vhost' expects 'on' or 'off'" },
+	{ "-netdev tap,id=a,vhost=off,vhostforce=on",
+	  "-netdev tap,id=a,vhost=off,vhostforce=on: vhostforce=, vhostfd= and vhostfds= "
+	  "are not valid with vhost=off" },
+	{ "-netdev tap,id=a,fd=3,ifname=x",
+	  "-netdev tap,id=a,fd=3,ifname=x: ifname=, script=, downscript=, vnet_hdr=, "
+	  "helper= and br= are invalid with fd= or fds=" },
+	{ "-serial tcp:x", "-serial tcp:x: could not connect serial device to character "
+	  "backend 'tcp:x'" },
+	{ "-serial stdio -serial null",
+	  "-serial null: too many serial ports: this machine has one" },
+	{ "-M bogus", "-M bogus: unsupported machine type" },
+	{ "-machine q35,accel=tcg",
+	  "-machine q35,accel=tcg: invalid accelerator tcg: there is only kvm" },
+	{ "-accel tcg", "-accel tcg: invalid accelerator tcg: there is only kvm" },
+	{ "-cpu qemu64", "-cpu qemu64: unable to find CPU model 'qemu64': there is only "
+	  "host" },
+	{ "disk.img", "disk.img: Could not open 'disk.img': disk images are not supported "
+	  "yet" },
+};
+
 TEST_F(cmdline, what_is_wrong_is_named)
 {
-	static const struct {
-		const char *line, *message;
-	} cases[] = {
-		{ "", "no kernel to boot" },
-		{ "-kernel", "-kernel: requires an argument" },
-		{ "-bogus", "-bogus: invalid option" },
-		{ "--bogus", "--bogus: invalid option" },
-		{ "-smp 0", "-smp 0: Invalid CPU topology: CPU topology parameters must be "
-		  "greater than zero" },
-		{ "-smp 1000", "-smp 1000: Invalid SMP CPUs 1000. The max CPUs supported by this "
-		  "machine is 254" },
-		{ "-smp cpus=4,maxcpus=2", "-smp cpus=4,maxcpus=2: Invalid CPU topology: maxcpus "
-		  "must be equal to or greater than smp" },
-		{ "-smp two", "-smp two: Parameter 'cpus' expects a number" },
-		{ "-smp -1", "-smp -1: Parameter 'cpus' expects a number" },
-		{ "-m 0", "-m 0: ram size too small: the least is 8 MiB" },
-		{ "-m -5", "-m -5: Parameter 'size' expects a non-negative number below 2^64" },
-		{ "-m 99999999T", "-m 99999999T: Value '99999999T' is out of range for parameter "
-		  "'size'" },
-		{ "-m 40T", "-m 40T: ram size too large: the most is 32768 GiB" },
-		{ "-m 1Q", "-m 1Q: Parameter 'size' expects a size" },
-		{ "-m size=1G,bogus=2", "-m size=1G,bogus=2: Invalid parameter 'bogus'" },
-		{ "-device foo", "-device foo: 'foo' is not a valid device model name" },
-		{ "-device ,", "-device ,: '' is not a valid device model name" },
-		{ NET "-device virtio-net-pci,netdev=n0,bogus=1",
-		  "-device virtio-net-pci,netdev=n0,bogus=1: Property 'virtio-net-pci.bogus' not "
-		  "found" },
-		{ NET "-device virtio-net-pci,netdev=n1",
-		  "-device virtio-net-pci,netdev=n1: Property 'virtio-net-pci.netdev' can't find "
-		  "value 'n1'" },
-		{ NET "-device virtio-net-pci,netdev=n0 -device virtio-net-pci,netdev=n0",
-		  "-device virtio-net-pci,netdev=n0: Property 'virtio-net-pci.netdev' can't take "
-		  "value 'n0', it's in use" },
-		{ NET "-device virtio-net-pci,netdev=n0,mac=nonsense",
-		  "-device virtio-net-pci,netdev=n0,mac=nonsense: Parameter 'mac' expects an "
-		  "Ethernet address" },
-		{ NET "-device virtio-net-pci,netdev=n0,mac=01:00:00:00:00:00",
-		  "-device virtio-net-pci,netdev=n0,mac=01:00:00:00:00:00: Parameter 'mac': "
-		  "'01:00:00:00:00:00' is a multicast address" },
-		{ NET "-device virtio-net-pci,netdev=n0,rx_queue_size=100",
-		  "-device virtio-net-pci,netdev=n0,rx_queue_size=100: Invalid rx_queue_size "
-		  "(= 100), must be a power of 2 between 64 and 1024" },
-		{ NET "-device virtio-net-pci,netdev=n0,rx_queue_size=4096",
-		  "-device virtio-net-pci,netdev=n0,rx_queue_size=4096: Value '4096' is out of "
-		  "range for parameter 'rx_queue_size' (64 to 1024)" },
-		{ NET "-device virtio-net-pci,netdev=n0,packed=maybe",
-		  "-device virtio-net-pci,netdev=n0,packed=maybe: Parameter 'packed' expects 'on' "
-		  "or 'off'" },
-		{ "-device virtio-rng-pci,id=r -device virtio-rng-pci,id=r",
-		  "-device virtio-rng-pci,id=r: Duplicate device ID 'r'" },
-		{ "-netdev tap", "-netdev tap: Parameter 'id' is missing" },
-		{ "-netdev id=x", "-netdev id=x: Parameter 'type' is missing" },
-		{ "-netdev sock,id=x", "-netdev sock,id=x: Parameter 'type' expects a netdev backend "
-		  "type" },
-		{ NET "-netdev tap,id=n0", "-netdev tap,id=n0: Duplicate ID 'n0' for netdev" },
-		{ "-netdev tap,id=a,queues=0", "-netdev tap,id=a,queues=0: Value '0' is out of range "
-		  "for parameter 'queues' (1 to 128)" },
-		{ "-netdev tap,id=a,vhost=maybe",
-		  "-netdev tap,id=a,vhost=maybe: Parameter 'vhost' expects 'on' or 'off'" },
-		{ "-netdev tap,id=a,vhost=off,vhostforce=on",
-		  "-netdev tap,id=a,vhost=off,vhostforce=on: vhostforce=, vhostfd= and vhostfds= "
-		  "are not valid with vhost=off" },
-		{ "-netdev tap,id=a,fd=3,ifname=x",
-		  "-netdev tap,id=a,fd=3,ifname=x: ifname=, script=, downscript=, vnet_hdr=, "
-		  "helper= and br= are invalid with fd= or fds=" },
-		{ "-serial tcp:x", "-serial tcp:x: could not connect serial device to character "
-		  "backend 'tcp:x'" },
-		{ "-serial stdio -serial null",
-		  "-serial null: too many serial ports: this machine has one" },
-		{ "-M bogus", "-M bogus: unsupported machine type" },
-		{ "-machine q35,accel=tcg",
-		  "-machine q35,accel=tcg: invalid accelerator tcg: there is only kvm" },
-		{ "-accel tcg", "-accel tcg: invalid accelerator tcg: there is only kvm" },
-		{ "-cpu qemu64", "-cpu qemu64: unable to find CPU model 'qemu64': there is only "
-		  "host" },
-		{ "disk.img", "disk.img: Could not open 'disk.img': disk images are not supported "
-		  "yet" },
-	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		parse(&self->p, cases[i].line);
-		EXPECT_GT(0, self->p.ret) TH_LOG("'%s' was taken", cases[i].line);
-		EXPECT_STREQ(cases[i].message, self->p.e.text);
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		parse(&self->p, wrong[i].line);
+		EXPECT_GT(0, self->p.ret) TH_LOG("'%s' was taken", wrong[i].line);
+		EXPECT_STREQ(wrong[i].message, self->p.e.text);
 		config_free(&self->p.c);
 	}
 	memset(&self->p.c, 0, sizeof(self->p.c));

@@ -53,14 +53,34 @@ struct x86_power_on {
 	struct vcpu_state cpu[];
 };
 
+/* KVM_GET_MSRS or KVM_SET_MSRS of one. */
+static int cpu_msr_ioctl(int fd, unsigned long req, struct kvm_msr_entry *msr)
+{
+	_Alignas(struct kvm_msrs) u8 buf[sizeof(struct kvm_msrs) + sizeof(*msr)];
+	struct kvm_msrs *m = (void *)buf;
+
+	*m = (struct kvm_msrs){ .nmsrs = 1 };
+	memcpy(m + 1, msr, sizeof(*msr));
+	if (ioctl(fd, req, m) != 1)
+		return -EIO;
+	memcpy(msr, m + 1, sizeof(*msr));
+	return 0;
+}
+
 static int cpu_set_msr(int fd, u32 index, u64 val)
 {
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e;
-	} m = { .h.nmsrs = 1, .e = { .index = index, .data = val } };
+	struct kvm_msr_entry msr = { .index = index, .data = val };
 
-	return ioctl(fd, KVM_SET_MSRS, &m) == 1 ? 0 : -EIO;
+	return cpu_msr_ioctl(fd, KVM_SET_MSRS, &msr);
+}
+
+static int cpu_get_msr(int fd, u32 index, u64 *val)
+{
+	struct kvm_msr_entry msr = { .index = index };
+	int ret = cpu_msr_ioctl(fd, KVM_GET_MSRS, &msr);
+
+	*val = msr.data;
+	return ret;
 }
 
 int x86_cpus_init(struct machine *m, struct error *e)
@@ -114,14 +134,14 @@ static struct kvm_msrs *cpu_save_msrs(int fd, const struct kvm_msr_list *list)
 	if (!out)
 		return NULL;
 	for (i = 0; i < list->nmsrs; i++) {
-		struct {
-			struct kvm_msrs h;
-			struct kvm_msr_entry e;
-		} one = { .h.nmsrs = 1, .e.index = list->indices[i] };
+		struct kvm_msr_entry *one = &out->entries[out->nmsrs];
+		u64 val;
 
-		if (cpu_msr_is_clock(list->indices[i]) || ioctl(fd, KVM_GET_MSRS, &one) != 1)
+		if (cpu_msr_is_clock(list->indices[i]) || cpu_get_msr(fd, list->indices[i], &val))
 			continue;
-		out->entries[out->nmsrs++] = one.e;
+		one->index = list->indices[i];
+		one->data = val;
+		out->nmsrs++;
 	}
 	return out;
 }
@@ -258,17 +278,28 @@ static int cpu_enter(const struct ram *ram, const struct x86_entry *entry,
 	return cpu_write_gdt(ram, true) ?: cpu_write_page_tables(ram);
 }
 
-static int cpu_restore(int fd, const struct vcpu_state *s, const struct kvm_regs *regs,
-		       const struct kvm_sregs *sregs)
+/* Only what the guest changed: some may be read and not written, and KVM would complain. */
+static void cpu_restore_msrs(int fd, const struct kvm_msrs *msrs)
 {
 	u32 i;
 
+	for (i = 0; i < msrs->nmsrs; i++) {
+		const struct kvm_msr_entry *want = &msrs->entries[i];
+		u64 now;
+
+		if (!cpu_get_msr(fd, want->index, &now) && now != want->data)
+			cpu_set_msr(fd, want->index, want->data);
+	}
+}
+
+static int cpu_restore(int fd, const struct vcpu_state *s, const struct kvm_regs *regs,
+		       const struct kvm_sregs *sregs)
+{
 	/*
 	 * MSRs before the system registers, which hold EFER and the APIC base too
-	 * and have the last word. One that may only be read is refused, and stays.
+	 * and have the last word.
 	 */
-	for (i = 0; i < s->msrs->nmsrs; i++)
-		cpu_set_msr(fd, s->msrs->entries[i].index, s->msrs->entries[i].data);
+	cpu_restore_msrs(fd, s->msrs);
 	if (ioctl(fd, KVM_SET_MP_STATE, &s->mp) || ioctl(fd, KVM_SET_SREGS, sregs) ||
 	    ioctl(fd, KVM_SET_REGS, regs) || ioctl(fd, KVM_SET_FPU, &s->fpu) ||
 	    (s->xcrs.nr_xcrs && ioctl(fd, KVM_SET_XCRS, &s->xcrs)) ||

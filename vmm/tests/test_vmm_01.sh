@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Wrong command lines and wrong surroundings: one clear message on stderr, status 1, nothing left
+# behind. What needs a working /dev/kvm is skipped where there is none.
+. "$(dirname "$0")/ktap_vmm.sh"
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+chmod 755 "$dir"
+# A kernel in form: protocol 2.15, 64-bit, of which the first instruction is hlt.
+kernel=$dir/kernel
+{
+	head -c $((0x1f1)) /dev/zero
+	printf '\4\0\0\0\0\0\0\0\0\0\0\0\0\125\252\353\146HdrS\17\2'	# up to version
+	head -c $((0x211 - 0x208)) /dev/zero
+	printf '\1'							# loadflags
+	head -c $((0x22c - 0x212)) /dev/zero
+	printf '\377\377\377\177\0\0\40\0\1\0\1\0'			# initrd max, align, xloadflags
+	printf '\377\7\0\0'						# command line
+	head -c $((0x258 - 0x23c)) /dev/zero
+	printf '\0\0\0\1\0\0\0\0\0\0\20\0'				# address, init_size
+	head -c $((2560 - 0x264)) /dev/zero
+	yes $'\364' | head -c 1024
+} >"$kernel"
+
+# expect NAME MESSAGE WORDS...: ferry WORDS ends with status 1, and its first line on stderr is
+# "ferry: MESSAGE".
+expect() {
+	local name=$1 message=$2 status first
+	shift 2
+	timeout 60 "${as[@]}" "$FERRY" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	status=$?
+	first=$(head -n 1 "$dir/err")
+	if [ $status = 1 ] && [ "$first" = "ferry: $message" ] && [ ! -s "$dir/out" ]; then
+		pass "$name"
+	else
+		fail "$name" "status $status" "wanted: ferry: $message" "got:    $first"
+	fi
+}
+
+with_kvm() { if $kvm; then expect "$@"; else skip "$1" "no working KVM here"; fi; }
+
+as=()
+kvm=false
+if kvm_works; then kvm=true; fi
+plan 25
+
+expect "unknown option" "-bogus: invalid option" -bogus
+expect "missing argument" "-kernel: requires an argument" -kernel
+expect "no kernel" "no kernel to boot" -m 128
+expect "no processors" \
+	"-smp 0: Invalid CPU topology: CPU topology parameters must be greater than zero" -smp 0
+expect "no memory" "-m 0: ram size too small: the least is 8 MiB" -m 0
+expect "memory beyond 64 bits" \
+	"-m 99999999T: Value '99999999T' is out of range for parameter 'size'" -m 99999999T
+expect "unknown device" "-device foo: 'foo' is not a valid device model name" -device foo
+expect "unknown property" \
+	"-device virtio-rng-pci,bogus=1: Property 'virtio-rng-pci.bogus' not found" \
+	-device virtio-rng-pci,bogus=1
+expect "unknown netdev" "-device virtio-net-pci,netdev=x: Property 'virtio-net-pci.netdev' can't find value 'x'" \
+	-kernel "$kernel" -device virtio-net-pci,netdev=x
+expect "duplicate id" "-netdev tap,id=a: Duplicate ID 'a' for netdev" -netdev tap,id=a -netdev tap,id=a
+expect "missing kernel file" \
+	"could not open kernel file '$dir/none': No such file or directory" -kernel "$dir/none"
+expect "kernel is a directory" \
+	"could not read kernel file '$dir': not a regular file" -kernel "$dir"
+expect "missing initrd file" \
+	"could not open initrd file '$dir/none': No such file or directory" \
+	-kernel "$kernel" -initrd "$dir/none"
+
+with_kvm "a file that is no kernel" "kernel '$FERRY' has no PVH entry (it was built without CONFIG_PVH, or is no kernel)" \
+	-kernel "$FERRY"
+with_kvm "memory too small for the kernel" \
+	"kernel '$kernel' needs 17 MiB of guest memory to start, and there are 8" \
+	-kernel "$kernel" -m 8
+with_kvm "slot taken" \
+	"-device virtio-rng-pci,addr=1: PCI: slot 1 function 0 not available for virtio-rng-pci, in use" \
+	-kernel "$kernel" -device virtio-rng-pci -device virtio-rng-pci,addr=1
+with_kvm "file descriptor that is not open" \
+	"-netdev tap,id=a,fd=99: file descriptor 99 is not open" -kernel "$kernel" -netdev tap,id=a,fd=99
+with_kvm "file descriptor that is no tap" \
+	"-netdev tap,id=a,fd=0: file descriptor 0 is not a tap interface" \
+	-kernel "$kernel" -netdev tap,id=a,fd=0
+with_kvm "interface name too long" \
+	"-netdev tap,id=a,ifname=interface0123456: interface name 'interface0123456' is longer than 15 characters" \
+	-kernel "$kernel" -netdev tap,id=a,ifname=interface0123456
+with_kvm "vhost=on without the device" \
+	"-netdev tap,id=a,ifname=ferryt0,script=no,vhost=on,vhostdev=/dev/none: vhost: could not open '/dev/none': No such file or directory" \
+	-kernel "$kernel" -netdev tap,id=a,ifname=ferryt0,script=no,vhost=on,vhostdev=/dev/none
+with_kvm "network script that fails" \
+	"-netdev tap,id=a,ifname=ferryt0,script=/bin/false: network script /bin/false failed with status 256" \
+	-kernel "$kernel" -netdev tap,id=a,ifname=ferryt0,script=/bin/false
+
+if $kvm; then [ ! -e /sys/class/net/ferryt0 ]; judge "no interface is left"
+else skip "no interface is left" "no working KVM here"; fi
+
+as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+with_kvm "no permission on /dev/kvm" "Could not access KVM kernel module: Permission denied" \
+	-kernel "$kernel"
+as=(setpriv --bounding-set -net_admin --inh-caps=-net_admin)
+with_kvm "no permission to make a tap" \
+	"-netdev tap,id=a,ifname=ferryt0,script=no: could not configure /dev/net/tun (ferryt0): Operation not permitted" \
+	-kernel "$kernel" -netdev tap,id=a,ifname=ferryt0,script=no
+
+as=(unshare -m sh -c 'mount -t tmpfs none /dev && exec "$@"' sh)
+expect "no KVM at all" "Could not access KVM kernel module: No such file or directory" \
+	-kernel "$kernel"
+finish
