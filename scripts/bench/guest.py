@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a guest gets: TCP, UDP and latency of several systems, alternately in one lab boot.
 
-Absolute figures of an emulated machine mean nothing and move with its load.  Each round gives the
-ratio of every system to the reference that was measured next to it; reported are the median of
-these ratios and where the middle half of them lies.  There are two ratios.  Speed is by the clock
-and suffers from whatever else the machine does.  Cost is the CPU time of the whole emulator, host,
-VMM and guest together, less what it uses when idle, for each byte that arrived or each round
-trip: it hardly does.
+By the clock, figures move with whatever else the machine does; shown besides is the cost: the CPU
+time of the whole emulator, host, VMM and guest together, less what it uses when idle, for each byte
+that arrived or each round trip.
+
+Counted, the lab has one CPU and a clock that counts instructions.  Everything shares that CPU, so
+that speed is the whole path's cost, and it is the same on a busy machine as on an idle one; but it
+takes long, and sees nothing of what two CPUs do to each other.
+
+Each round gives the ratio of every system to the reference that was measured next to it; reported
+are the median of these ratios and where the middle half of them lies.
 """
 
 import glob
@@ -15,6 +19,7 @@ import os
 import statistics
 import subprocess
 import tempfile
+from dataclasses import dataclass
 
 from ferrylab import kernels
 from ferrylab.errors import LabError
@@ -89,18 +94,35 @@ def run_lab(line, folder):
         raise LabError(f"the lab ended with status {status}")
 
 
-def measure(kernel_name, rounds, seconds, systems, build=True):
+@dataclass
+class Plan:
+    """What to measure and how."""
+    kernel: str
+    rounds: int
+    ms: int
+    systems: list
+    measures: list
+    counted: bool
+    build: bool
+
+
+def command(plan, folder):
+    kernel = kernels.stock(plan.kernel)
+    line = [os.path.join(SCRIPTS, "bench/counted-lab" if plan.counted else "lab"), "--kernel", plan.kernel,
+            "--mem", "3072", "--timeout", str(TIMEOUT), "--out", folder,
+            "--console", os.path.join(OUT, "guest-lab.console")]
+    line += [] if plan.build else ["--no-build"]
+    line += ["--", os.path.join(SCRIPTS, "bench/guest-lab"), "--kernel", kernel.image,
+             "--initrd", prepare(plan.kernel), "--rounds", str(plan.rounds), "--ms", str(plan.ms),
+             "--systems", ",".join(plan.systems), "--measures", ",".join(plan.measures)]
+    return line + (["--counted"] if plan.counted else [])
+
+
+def measure(plan):
     """Boot the lab and measure; returns what guest-lab wrote."""
     os.makedirs(OUT, exist_ok=True)
-    kernel = kernels.stock(kernel_name)
-    initrd = prepare(kernel_name)
     with tempfile.TemporaryDirectory(dir=OUT) as folder:
-        line = [os.path.join(SCRIPTS, "lab"), "--kernel", kernel_name, "--mem", "3072", "--timeout", str(TIMEOUT),
-                "--out", folder, "--console", os.path.join(OUT, "guest-lab.console")]
-        line += [] if build else ["--no-build"]
-        line += ["--", os.path.join(SCRIPTS, "bench/guest-lab"), "--kernel", kernel.image, "--initrd", initrd,
-                 "--rounds", str(rounds), "--seconds", str(seconds), "--systems", ",".join(systems)]
-        run_lab(line, folder)
+        run_lab(command(plan, folder), folder)
         with open(os.path.join(folder, "guest.json"), encoding="utf-8") as file:
             return json.load(file)
 
@@ -126,39 +148,30 @@ def spread(values):
     return middle, low, high
 
 
-def summary(samples, system, reference):
+def summary(samples, system, reference, kinds):
     mine = [s for s in samples if s["system"] == system]
     result = {"unit": "us" if mine[0]["measure"] == "rr" else "Mbit/s",
               "lost": statistics.median(s["lost"] for s in mine)}
-    for what in ("value", "cost"):
+    for what in kinds:
         ratio, low, high = spread(ratios(samples, system, reference, what))
         result[what] = {"median": statistics.median(s[what] for s in mine), "ratio": ratio, "low": low,
                         "high": high, "samples": [s[what] for s in mine]}
     return result
 
 
-def evaluate(data, systems):
+def evaluate(plan, data):
     idle = statistics.median(data["idle"])
     for sample in data["samples"]:
         # Not above zero when it was lost in the noise: such a sample is left out.
         sample["cost"] = (sample["cpu"] - idle * sample["elapsed"]) / sample["amount"]
-    reference = REFERENCE if REFERENCE in systems else systems[0]
-    result = {"kernel": data["kernel"], "reference": reference, "clocks": data["clocks"], "idle": idle,
-              "measures": {}}
-    for name in TITLES:
+    reference = REFERENCE if REFERENCE in plan.systems else plan.systems[0]
+    kinds = ("value",) if plan.counted else ("value", "cost")
+    result = {"kernel": data["kernel"], "clock": "instructions" if plan.counted else "wall", "reference": reference,
+              "clocksources": data["clocks"], "measures": {}}
+    for name in plan.measures:
         samples = [s for s in data["samples"] if s["measure"] == name]
-        result["measures"][name] = {system: summary(samples, system, reference) for system in systems}
+        result["measures"][name] = {system: summary(samples, system, reference, kinds) for system in plan.systems}
     return result
-
-
-def block(result, what, title):
-    """One table: a line of ratios a system."""
-    names = {system.name: system.title for system in SYSTEMS}
-    out = ["", f"{title:27}" + "".join(f"{head:>19}" for head in TITLES.values())]
-    for system in result["clocks"]:
-        cells = [result["measures"][name][system][what] for name in TITLES]
-        out.append(f"{names[system]:27}" + "".join(cell(c).rjust(19) for c in cells))
-    return out
 
 
 def cell(figures):
@@ -167,17 +180,30 @@ def cell(figures):
     return f"{figures['ratio']:.2f} ({figures['low']:.2f}..{figures['high']:.2f})"
 
 
+def block(result, what, title):
+    """One table: a line of ratios a system."""
+    names = {system.name: system.title for system in SYSTEMS}
+    out = ["", f"{title:27}" + "".join(f"{head:>19}" for head in map(TITLES.get, result["measures"]))]
+    for system in result["clocksources"]:
+        cells = [rows[system][what] for rows in result["measures"].values()]
+        out.append(f"{names[system]:27}" + "".join(cell(c).rjust(19) for c in cells))
+    return out
+
+
 def table(result):
     reference = next(s.title for s in SYSTEMS if s.name == result["reference"])
+    wall = result["clock"] == "wall"
     out = [f"Guest traffic, lab on Linux {result['kernel']}, relative to \"{reference}\": above 1 is better.",
            "Median of the rounds' ratios (middle half of them)."]
-    out += block(result, "cost", "Cost, by the CPU's time")
-    out += block(result, "value", "Speed, by the clock")
-    cells = [result["measures"][name][result["reference"]] for name in TITLES]
+    out += block(result, "value", "Speed, by the wall's clock" if wall else "Speed, by instructions")
+    cells = [rows[result["reference"]] for rows in result["measures"].values()]
     out.append(f"{'(the reference, absolute)':27}" + "".join(
         f"{c['value']['median']:.0f} {c['unit']}".rjust(19) for c in cells))
+    if wall:
+        out += block(result, "cost", "Cost, by the CPU's time")
     return "\n".join(out)
 
 
 def write(result):
-    return keep(os.path.join(OUT, "net-guest.json"), result)
+    name = "net-guest.json" if result["clock"] == "wall" else "net-guest-counted.json"
+    return keep(os.path.join(OUT, name), result)

@@ -39,7 +39,6 @@ kbuild_dir() {
 	case $1 in
 	*-ferry-um-debug) dir=$FERRY_CACHE/uml/um-debug ;;
 	*-ferry-um) dir=$FERRY_CACHE/uml/um ;;
-	*-ferry-debug) dir=$FERRY_CACHE/debug ;;
 	*)
 		for dir in "$FERRY_CACHE/kernels/$1/usr/src/linux-headers-$1" "/lib/modules/$1/build"; do
 			[ ! -e "$dir/Makefile" ] || break

@@ -122,7 +122,8 @@ unpack_package() { # PACKAGE DIRECTORY
 adapt_kernel() {
 	local tree=$1 release=$2 modules=$1/lib/modules/$2
 	[ -d "$tree/lib/modules" ] || ln -s usr/lib "$tree/lib"
-	sed -i "s,^\(include \|KBUILD_OUTPUT=\)/usr/src/,\1$tree/usr/src/," "$tree/usr/src/linux-headers-$release/Makefile"
+	sed -i "s,^\(include \|KBUILD_OUTPUT=\)/usr/src/,\1$tree/usr/src/," \
+		"$tree/usr/src/linux-headers-$release/Makefile"
 	if [ ! -d "$tree/boot" ]; then
 		mkdir "$tree/boot"
 		ln -s "../lib/modules/$release/vmlinuz" "$tree/boot/vmlinuz-$release"

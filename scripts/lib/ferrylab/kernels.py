@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Kernels a lab can boot: the stock ones of scripts/setup, the built ones of scripts/*-build."""
+"""Kernels a lab can boot: the stock ones of scripts/setup, the user-mode ones of scripts/uml-build."""
 
 import os
 import subprocess
@@ -32,12 +32,11 @@ def stock(name):
     return Kernel(release, os.path.join(tree, "boot/vmlinuz-" + release), tree)
 
 
-def built(script, *flags):
-    """A kernel that one of our build scripts makes; built now if it is missing or out of date."""
-    script = os.path.join(SCRIPTS, script)
-    if subprocess.call([script, *flags], stdin=subprocess.DEVNULL, stdout=2):
-        raise LabError(f"{script} failed")
-    tree = subprocess.check_output([script, *flags, "--path"], text=True).strip()
+def user_mode(debug):
+    """A user-mode Linux; built now if it is missing or out of date."""
+    command = [os.path.join(SCRIPTS, "uml-build"), *(["--debug"] if debug else [])]
+    if subprocess.call(command, stdin=subprocess.DEVNULL, stdout=2):
+        raise LabError("the user-mode Linux kernel could not be built")
+    tree = subprocess.check_output([*command, "--path"], text=True).strip()
     release = read(os.path.join(tree, "include/config/kernel.release"))
-    image = "linux" if os.path.exists(os.path.join(tree, "linux")) else "arch/x86/boot/bzImage"
-    return Kernel(release, os.path.join(tree, image), os.path.join(tree, "mods"))
+    return Kernel(release, os.path.join(tree, "linux"), os.path.join(tree, "mods"))

@@ -22,7 +22,9 @@ DEFAULT_MEM = 2048
 
 
 def kernel(args):
-    return kernels.built("debug-build") if args.debug else kernels.stock(args.kernel)
+    if args.debug:
+        raise LabError("the debug kernel is a user-mode Linux: --uml --debug")
+    return kernels.stock(args.kernel)
 
 
 def root_initramfs(chosen):

@@ -2,10 +2,13 @@
 """Runs test programs through lib/test-loop, here or in one boot of a lab, and judges their KTAP."""
 
 import os
+import re
 import subprocess
 
 from . import ktap
 from .paths import LIB, SCRIPTS
+
+MARKER = re.compile("^# ferry-(start|end|done) ?")
 
 
 def stream(command, reader, out, env=None):
@@ -14,8 +17,7 @@ def stream(command, reader, out, env=None):
                           text=True, errors="replace", bufsize=1, env={**os.environ, **(env or {})}) as process:
         for line in process.stdout:
             line = line.rstrip("\n").replace("\r", "")
-            if not line.startswith("# ferry-end"):
-                print(line.replace("# ferry-start ", "# "), file=out, flush=True)
+            print(MARKER.sub("# ", line), file=out, flush=True)
             reader.line(line)
     return process.returncode
 

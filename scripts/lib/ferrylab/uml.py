@@ -14,7 +14,7 @@ DEFAULT_MEM = 512
 
 
 def kernel(args):
-    return kernels.built("uml-build", *(["--debug"] if args.debug else []))
+    return kernels.user_mode(args.debug)
 
 
 def command_line(args, chosen, work):
