@@ -11,6 +11,7 @@ static uint8_t sent[NET_FRAME_MAX], got[NET_FRAME_MAX];
 
 FIXTURE(hostile) {
 	struct net n;
+	struct ring copy[2];	/* the rings themselves are set up anew meanwhile */
 	pthread_t thread[2];
 	int stop;
 };
@@ -64,7 +65,7 @@ static void *scribble_rings(void *arg)
 	unsigned int seed = 815, n = 0;
 
 	while (!stopped(self)) {
-		struct ring *r = &self->n.g.ring[rand_r(&seed) % 2];
+		const struct ring *r = &self->copy[rand_r(&seed) % 2];
 		struct vring_desc *d = &r->desc[rand_r(&seed) % r->l.num];
 
 		if (rand_r(&seed) % 2)
@@ -106,6 +107,7 @@ static void set_up_anew(hostile_t *self)
 
 static void start(hostile_t *self, void *(*scribble)(void *))
 {
+	memcpy(self->copy, self->n.g.ring, sizeof(self->copy));
 	check(!pthread_create(&self->thread[0], NULL, scribble, self), "a thread");
 	check(!pthread_create(&self->thread[1], NULL, host_sends, self), "a thread");
 }

@@ -30,6 +30,20 @@ static int step(struct ferry_walk *w, __u32 len, __u16 flags, __u16 next)
 	return ferry_split_step(w, &d);
 }
 
+TEST_F(split, a_table_takes_an_entry_of_the_ring)
+{
+	for (int i = 0; i < 7; i++)
+		ASSERT_EQ(FERRY_STEP_NEXT, step(&self->w, 1, NEXT, 0));
+	EXPECT_EQ(FERRY_STEP_TABLE, step(&self->w, 16, TABLE, 0));
+}
+
+TEST_F(split, a_table_behind_the_whole_ring_is_a_loop)
+{
+	for (int i = 0; i < 8; i++)
+		ASSERT_EQ(FERRY_STEP_NEXT, step(&self->w, 1, NEXT, 0));
+	EXPECT_EQ(-FERRY_CHAIN_LOOP, step(&self->w, 16, TABLE, 0));
+}
+
 TEST_F(split, one_readable_descriptor_ends_the_chain)
 {
 	EXPECT_EQ(FERRY_STEP_DONE, step(&self->w, 100, 0, 0));

@@ -32,6 +32,20 @@ static int step(struct ferry_walk *w, __u32 len, __u16 flags)
 	return ferry_packed_step(w, &d);
 }
 
+TEST_F(packed, a_table_takes_an_entry_of_the_ring)
+{
+	for (int i = 0; i < 5; i++)
+		ASSERT_EQ(FERRY_STEP_NEXT, step(&self->w, 1, NEXT));
+	EXPECT_EQ(FERRY_STEP_TABLE, step(&self->w, 16, TABLE));
+}
+
+TEST_F(packed, a_table_behind_the_whole_ring_is_a_loop)
+{
+	for (int i = 0; i < 6; i++)
+		ASSERT_EQ(FERRY_STEP_NEXT, step(&self->w, 1, NEXT));
+	EXPECT_EQ(-FERRY_CHAIN_LOOP, step(&self->w, 16, TABLE));
+}
+
 TEST_F(packed, a_chain_goes_on_while_next_is_set)
 {
 	EXPECT_EQ(FERRY_STEP_NEXT, step(&self->w, 10, NEXT | AVAIL));

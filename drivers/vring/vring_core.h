@@ -142,6 +142,9 @@ static __always_inline int ferry_walk_enter_table(struct ferry_walk *w,
 		return -FERRY_CHAIN_INDIRECT_NEXT;
 	if (!d->len || d->len % 16)
 		return -FERRY_CHAIN_INDIRECT_LEN;
+	/* It takes an entry of the ring itself. */
+	if (!w->left)
+		return -FERRY_CHAIN_LOOP;
 	w->table = true;
 	w->limit = d->len / 16;
 	/* A table may be longer than what one chain may use of it. */

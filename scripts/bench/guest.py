@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a guest gets: TCP, UDP and latency of several systems, alternately in one lab boot.
 
-By the clock, figures move with whatever else the machine does; shown besides is the cost: the CPU
-time of the whole emulator, host, VMM and guest together, less what it uses when idle, for each byte
-that arrived or each round trip.
+The lab has one CPU and a clock that counts instructions.  Host, VMM and guest share that CPU, so
+that speed is the whole path's cost, and it is the same on a busy machine as on an idle one.  It sees
+nothing of what two CPUs do to each other.
 
-Counted, the lab has one CPU and a clock that counts instructions.  Everything shares that CPU, so
-that speed is the whole path's cost, and it is the same on a busy machine as on an idle one; but it
-takes long, and sees nothing of what two CPUs do to each other.
+By the wall's clock instead, the lab has two CPUs and figures move with whatever else the machine
+does.  Shown besides is the cost: the CPU time of the whole emulator, less what it uses when idle,
+for each byte that arrived or each round trip.
 
 Each round gives the ratio of every system to the reference that was measured next to it; reported
 are the median of these ratios and where the middle half of them lies.
@@ -205,5 +205,5 @@ def table(result):
 
 
 def write(result):
-    name = "net-guest.json" if result["clock"] == "wall" else "net-guest-counted.json"
+    name = "net-guest-wall.json" if result["clock"] == "wall" else "net-guest.json"
     return keep(os.path.join(OUT, name), result)
