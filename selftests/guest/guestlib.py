@@ -22,6 +22,7 @@ BUILD = os.path.join(TOP, "build")
 FERRY = os.path.join(BUILD, "ferry")
 CACHE = os.environ.get("FERRY_CACHE", os.path.expanduser("~/.cache/ferry"))
 HOST_IP, GUEST_IP = "192.0.2.1", "192.0.2.2"
+ECHO_BYTES = 1 << 20
 PATIENCE = 180  # seconds until what must come has come; reaching it is a failure, not a pace
 GUEST_RUN = (f"ip link set eth0 up; ip address add {GUEST_IP}/24 dev eth0; echo guest-ready; "
              "while :; do nc -l -p 7 -e cat; done")
@@ -92,8 +93,23 @@ def queues():
     return json.loads(sh(FERRY, "stat", "-json").stdout)
 
 
+def count(counter, name):
+    """A counter of all network queues of that name, "rx" or "tx"."""
+    return sum(q[counter] for q in queues() if q["kind"] == "net" and q["name"] == name)
+
+
 def chains(name):
-    return sum(q["chains"] for q in queues() if q["kind"] == "net" and q["name"] == name)
+    return count("chains", name)
+
+
+def assert_carried(rounds):
+    """The module moved what that many calls of traffic() move at least, both ways.
+
+    Bytes, not chains: how many bytes a chain carries is up to segmentation offload.
+    """
+    for name in ("rx", "tx"):
+        moved = count("bytes", name)
+        assert moved >= rounds * ECHO_BYTES, f"{name}: the module moved only {moved} bytes"
 
 
 class Guest:
@@ -202,7 +218,7 @@ def ping(count=3):
     sh("ping", "-c", str(count), "-i", "0.2", "-W", "10", GUEST_IP)
 
 
-def echo(size=1 << 20):
+def echo(size=ECHO_BYTES):
     """Send random bytes to the guest's echo port and expect them back."""
     data = os.urandom(size)
 
