@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -29,8 +30,8 @@ def kernel(args):
 
 def root_initramfs(chosen):
     """The initramfs that mounts the host's root over 9p; made once per kernel and per init."""
-    init = os.path.join(LIB, "initramfs-init")
-    stamp = newest(init, chosen.image, __file__)
+    init, holder = os.path.join(LIB, "initramfs-init"), os.path.join(LIB, "hold-vm.c")
+    stamp = newest(init, holder, chosen.image, __file__)
     path = os.path.join(CACHE, "initramfs", f"{chosen.release}-{stamp}.cpio")
     if os.path.exists(path):
         return path
@@ -42,9 +43,22 @@ def root_initramfs(chosen):
     archive.file("bin/busybox", initramfs.BUSYBOX, 0o755)
     archive.symlink("bin/sh", "busybox")
     archive.file("init", init, 0o755)
+    archive.data("bin/hold-vm", compiled(holder), 0o755)
     initramfs.add_modules(archive, initramfs.module_files(chosen, BOOT_MODULES))
     archive.write(path)
     return path
+
+
+def compiled(source):
+    """A static program from one C file."""
+    with tempfile.TemporaryDirectory() as scratch:
+        program = os.path.join(scratch, "program")
+        try:
+            subprocess.run(["cc", "-O1", "-static", "-s", "-o", program, source], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise LabError(f"cannot compile {source}: {error}; run scripts/setup lab") from error
+        with open(program, "rb") as file:
+            return file.read()
 
 
 def newest(*paths):
