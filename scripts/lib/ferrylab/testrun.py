@@ -36,9 +36,10 @@ def run_tests(options, tests, out, env=None, again=True):
     status = stream([os.path.join(SCRIPTS, "lab"), *options, "--", *loop], reader, out, env)
     if status == STATUS_LAB and again and reader.unfinished():
         left = reader.unfinished()
-        print(f"# the lab itself failed: {len(left)} programs run in a second one, from {left[0]}", file=out, flush=True)
+        print(f"# the lab itself failed: a second one runs {left[0]} and what follows", file=out, flush=True)
         counts = reader.give_up()
-        counts.add(run_tests(options, [test for test in tests if os.path.basename(test) in left], out, env, again=False))
+        rest = [test for test in tests if os.path.basename(test) in left]
+        counts.add(run_tests(options, rest, out, env, again=False))
         return counts
     counts = reader.end()
     if status == 0:
