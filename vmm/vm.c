@@ -340,14 +340,15 @@ static int vm_build(struct vm *vm, struct error *e)
 		ret = vm_create_machine(vm, e);
 	if (!ret)
 		ret = vm_create_board(vm, e);
+	/* From here on a signal ends the VM in order: taps and scripts are undone. */
+	if (!ret)
+		ret = vm_create_signals(vm, e);
 	if (!ret)
 		ret = vm_create_netdevs(vm, e);
 	if (!ret)
 		ret = vm_create_devices(vm, e);
 	if (!ret)
 		ret = vm_load(vm, e);
-	if (!ret)
-		ret = vm_create_signals(vm, e);
 	if (!ret)
 		ret = vm_create_serial(vm, e);
 	if (!ret)

@@ -7,7 +7,7 @@
 
 no_interface() { [ ! -e /sys/class/net/ferryt2 ]; }
 
-plan 13
+plan 15
 life vhost=off
 
 start vhost=off
@@ -39,4 +39,16 @@ status=$?
 judge "-no-reboot ends with status 0" "status $status"
 grep -aq 'VFS: Unable to mount root' "$log"
 judge "at a panic's reboot" "$(tail -n 3 "$log")"
+
+# A signal that comes while the network is being set up waits for it, and then undoes it.
+printf '#!/bin/sh\nkill -TERM $PPID\n' >"$dir/up"
+printf '#!/bin/sh\ntouch "%s"\n' "$dir/was-down" >"$dir/down"
+chmod 755 "$dir/up" "$dir/down"
+timeout 120 "$FERRY" -m 256 -kernel "$kernel" -serial null -device virtio-net-pci,netdev=n0 \
+	-netdev "tap,id=n0,ifname=ferryt2,script=$dir/up,downscript=$dir/down,vhost=off" >"$log" 2>&1
+status=$?
+[ $status = 0 ]
+judge "SIGTERM during set-up ends it with status 0" "status $status: $(tail -n 3 "$log")"
+[ -e "$dir/was-down" ] && no_interface
+judge "and what was set up is undone"
 finish
