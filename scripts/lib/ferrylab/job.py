@@ -71,7 +71,8 @@ class Job:
     def _write_env(self, kernel, modules):
         size = shutil.get_terminal_size()
         values = {
-            "lab_top": TOP, "lab_cache": CACHE, "lab_out": self.out, "lab_job": self.dir,
+            "lab_top": TOP, "lab_build": os.path.abspath(BUILD), "lab_cache": CACHE,
+            "lab_out": self.out, "lab_job": self.dir,
             "lab_modules": kernel.modules and os.path.dirname(kernel.modules),
             "lab_insmod": " ".join(modules), "lab_needs": " ".join(needs(modules)), "lab_kind": self.kind,
             "lab_tty": "1" if self.args.tty else "", "lab_rows": size.lines, "lab_columns": size.columns,
