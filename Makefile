@@ -50,6 +50,13 @@ install: all
 modules_install: modules
 	@scripts/build-modules --install $(KVER)
 
+# DKMS builds and installs them for the running kernel now, and for every later one by itself.
+DKMS_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+dkms_install:
+	mkdir -p $(DESTDIR)/usr/src/ferry-$(DKMS_VERSION)
+	rsync -a --delete Kbuild COPYING dkms.conf drivers uapi $(DESTDIR)/usr/src/ferry-$(DKMS_VERSION)/
+	$(if $(DESTDIR),,dkms install --force ferry/$(DKMS_VERSION))
+
 clean:
 	rm -rf $(BUILD)
 
@@ -66,7 +73,8 @@ help:
 	@echo 'make bench, bench-AREA  measurements'
 	@echo 'make install            the VMM to $(PREFIX)/bin'
 	@echo 'make modules_install    the modules to /lib/modules/R/updates'
+	@echo 'make dkms_install       the modules under DKMS, for this kernel and those to come'
 	@echo 'make clean              remove build/; kernels stay in $(FERRY_CACHE)'
 
 .PHONY: all vmm selftests modules uml lint check demo bench bench-net bench-blk bench-9p bench-vmm \
-	install modules_install clean help
+	install modules_install dkms_install clean help
