@@ -53,6 +53,22 @@ struct vhost_features_array {
 #define VHOST_SET_FEATURES_ARRAY _IOW(VHOST_VIRTIO, 0x83, struct vhost_features_array)
 #endif
 
+/* Until 6.17: nobody asks whether a worker is forked from its owner. */
+#ifdef FERRY_LACKS_FORK_FROM_OWNER
+#include <linux/vhost.h>
+#define VHOST_FORK_OWNER_KTHREAD	0
+#define VHOST_FORK_OWNER_TASK		1
+#define VHOST_SET_FORK_FROM_OWNER	_IOW(VHOST_VIRTIO, 0x84, __u8)
+#define VHOST_GET_FORK_FROM_OWNER	_IOR(VHOST_VIRTIO, 0x85, __u8)
+#endif
+
+/* What a worker is: before 6.4 a kernel thread, see vhost_task.c. */
+#ifdef FERRY_KTHREAD_WORKERS
+#define FERRY_FORK_OWNER	VHOST_FORK_OWNER_KTHREAD
+#else
+#define FERRY_FORK_OWNER	VHOST_FORK_OWNER_TASK
+#endif
+
 /* Until 7.0: a tap never stops its queue for want of room in the ring. */
 #ifdef FERRY_LACKS_TUN_WAKE_QUEUE
 struct file;

@@ -9,6 +9,7 @@ ferry-lacks = $(if $(call ferry-has,$(1),$(2)),,-D$(3))
 # 6.4: vhost_task; the signature in use came with 6.12.
 ifeq ($(call ferry-has,linux/sched/vhost_task.h,handle_kill),)
 FERRY_OWN_VHOST_TASK := y
+ccflags-y += -DFERRY_KTHREAD_WORKERS
 # In front of the kernel's own: one of another signature may be there.
 LINUXINCLUDE := -I$(src)/drivers/compat/include $(LINUXINCLUDE)
 endif
@@ -20,6 +21,8 @@ ccflags-y += $(call ferry-lacks,linux/uio.h,ITER_SOURCE,FERRY_LACKS_ITER_SOURCE)
 ccflags-y += $(call ferry-lacks,uapi/linux/vhost.h,VHOST_NEW_WORKER,FERRY_LACKS_WORKER_IOCTLS)
 # 6.18: feature bits beyond 64.
 ccflags-y += $(call ferry-lacks,uapi/linux/vhost.h,VHOST_GET_FEATURES_ARRAY,FERRY_LACKS_FEATURES_ARRAY)
+# 6.17: whether a worker is forked from its owner can be asked and chosen.
+ccflags-y += $(call ferry-lacks,uapi/linux/vhost.h,VHOST_SET_FORK_FROM_OWNER,FERRY_LACKS_FORK_FROM_OWNER)
 # 6.19: no header in front of a frame handed to a tap by pointer.
 ccflags-y += $(if $(call ferry-has,linux/if_tun.h,struct tun_xdp_hdr),-DFERRY_TUN_XDP_HDR)
 # 7.0: a tap's queue must be woken by whoever drains its ring.

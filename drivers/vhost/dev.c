@@ -261,6 +261,20 @@ static long ferry_dev_set_log_fd(void __user *argp)
 	return 0;
 }
 
+/* How workers are made: there is one way on each kernel, to be asked for and confirmed. */
+static long ferry_dev_fork_from_owner(struct ferry_dev *dev, unsigned int cmd, u8 __user *argp)
+{
+	u8 mode;
+
+	if (cmd == VHOST_GET_FORK_FROM_OWNER)
+		return put_user((u8)FERRY_FORK_OWNER, argp);
+	if (dev->mm)
+		return -EBUSY;
+	if (get_user(mode, argp))
+		return -EFAULT;
+	return mode == FERRY_FORK_OWNER ? 0 : -EINVAL;
+}
+
 /* What only the owner may do. */
 static long ferry_dev_ioctl_owner(struct ferry_dev *dev, unsigned int cmd, void __user *argp)
 {
@@ -314,6 +328,10 @@ long ferry_dev_ioctl(struct ferry_dev *dev, unsigned int cmd, unsigned long arg)
 		break;
 	case VHOST_SET_FEATURES_ARRAY:
 		ret = ferry_dev_set_features_array(dev, argp);
+		break;
+	case VHOST_GET_FORK_FROM_OWNER:
+	case VHOST_SET_FORK_FROM_OWNER:
+		ret = ferry_dev_fork_from_owner(dev, cmd, argp);
 		break;
 	default:
 		ret = ferry_dev_ioctl_owner(dev, cmd, argp);

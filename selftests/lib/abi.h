@@ -35,6 +35,12 @@ struct abi_features_array {
 #define ABI_GET_FEATURES_ARRAY	_IOR(VHOST_VIRTIO, 0x83, struct abi_features_array)
 #define ABI_SET_FEATURES_ARRAY	_IOW(VHOST_VIRTIO, 0x83, struct abi_features_array)
 
+/* Since 6.17, before SET_OWNER. */
+#define ABI_FORK_OWNER_KTHREAD	0
+#define ABI_FORK_OWNER_TASK	1
+#define ABI_SET_FORK_FROM_OWNER	_IOW(VHOST_VIRTIO, 0x84, __u8)
+#define ABI_GET_FORK_FROM_OWNER	_IOR(VHOST_VIRTIO, 0x85, __u8)
+
 #define BIT_ULL(n)		(1ULL << (n))
 
 #define F_INDIRECT	BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC)
