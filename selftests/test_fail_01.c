@@ -5,8 +5,7 @@
  * or is refused cleanly, and the one after it works. Needs a kernel with
  * FAULT_INJECTION; a splat or a leak there is the lab's to report.
  */
-#include <sys/mount.h>
-
+#include "fault.h"
 #include "test.h"
 
 /* Far more sites than a set-up has: the sweep ends by itself. */
@@ -27,39 +26,13 @@ FIXTURE_VARIANT_ADD(fail, null_packed) { .kind = DEV_NULL, .l = { .num = 64, .pa
 FIXTURE_VARIANT_ADD(fail, net_split) { .kind = DEV_NET, .l = { .num = 64 } };
 FIXTURE_VARIANT_ADD(fail, net_packed) { .kind = DEV_NET, .l = { .num = 64, .packed = true } };
 
-/* By default only allocations that may not wait fail, which are few. */
-static int fail_all_sites(void)
-{
-	static const char *const knobs[] = {
-		"failslab/ignore-gfp-wait", "fail_page_alloc/ignore-gfp-wait",
-		"fail_page_alloc/ignore-gfp-highmem",
-	};
-	char path[96];
-	int set = 0;
-
-	if (access("/sys/kernel/debug/failslab", F_OK) &&
-	    mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL))
-		return 0;
-	for (size_t i = 0; i < sizeof(knobs) / sizeof(*knobs); i++) {
-		int fd;
-
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", knobs[i]);
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		set += write(fd, "N", 1) == 1;
-		close(fd);
-	}
-	return set;
-}
-
 FIXTURE_SETUP(fail)
 {
 	struct rig_options o = { .kind = variant->kind, .layout = variant->l, .queues = 2 };
 
-	self->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	self->nth = __fault_open(0);
 	TEST_REQUIRE(self->nth >= 0, "no fault injection in this kernel");
-	TEST_REQUIRE(fail_all_sites(), "no failslab or fail_page_alloc to set up");
+	TEST_REQUIRE(__fault_prepare() >= 0, "no failslab or fail_page_alloc to set up");
 	RIG_INIT(&self->g, &o);
 }
 
@@ -71,29 +44,6 @@ FIXTURE_TEARDOWN(fail)
 }
 
 typedef FIXTURE_DATA(fail) fail_t;
-
-/* Arm the @nth site from here on; 0 disarms. */
-static void arm(fail_t *self, int nth)
-{
-	char text[16];
-	int n = snprintf(text, sizeof(text), "%d", nth);
-
-	/* The site still armed may be one of this very write. */
-	if (!nth && pwrite(self->nth, text, n, 0) == n)
-		return;
-	check(pwrite(self->nth, text, n, 0) == n, "arm fail-nth: %s", strerror(errno));
-}
-
-/*
- * Whether the armed site was met; then it disarmed itself. If it is this read
- * that meets it, it was not met before.
- */
-static bool has_failed(fail_t *self)
-{
-	char text[16] = "";
-
-	return pread(self->nth, text, sizeof(text) - 1, 0) > 0 && atoi(text) == 0;
-}
 
 /* What a ring needs, without the assertions of dev_set_ring(). */
 static int set_ring(struct dev *d, unsigned int i, const struct ring *r)
@@ -152,7 +102,7 @@ static int run(fail_t *self, int nth, bool *failed)
 	int err, fd;
 
 	fresh_rings(self);
-	arm(self, nth);
+	fault_arm(self->nth, nth);
 	fd = open(g->o.kind == DEV_NET ? DEV_NET_PATH : DEV_NULL_PATH, O_RDWR | O_CLOEXEC);
 	err = fd < 0 ? -errno : 0;
 	if (!err) {
@@ -161,8 +111,8 @@ static int run(fail_t *self, int nth, bool *failed)
 		d.fd = fd;
 		err = set_up(self, &d);
 	}
-	*failed = has_failed(self);
-	arm(self, 0);
+	*failed = fault_met(self->nth);
+	fault_arm(self->nth, 0);
 	if (!err) {
 		g->dev = d;
 		rig_ping(g, 1);

@@ -216,6 +216,9 @@ static int ferry_net_rx_recv(struct ferry_net_rx *rx, struct ferry_tap *tap, voi
 	len = tap->sock->ops->recvmsg(tap->sock, &msg, total - skip, MSG_DONTWAIT);
 	if (unlikely(len != total - skip))
 		return len == -EFAULT ? len : -EINVAL;
+	/* A tap does not tell when the frame's bytes met a fault: then some are left to fill. */
+	if (unlikely(iov_iter_count(&msg.msg_iter)))
+		return -EFAULT;
 	return ferry_net_rx_patch(rx, seg, nr_chains);
 }
 
