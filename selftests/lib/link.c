@@ -16,9 +16,11 @@
 #include <linux/virtio_net.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/bridge.h>
 #include <netlink/route/link/macvtap.h>
 #include <netlink/route/link/veth.h>
 #include <netlink/route/link/vlan.h>
+#include <netlink/route/link/vxlan.h>
 
 #include "check.h"
 #include "link.h"
@@ -63,19 +65,25 @@ int __link_add_veth(const char *name, const char *peer)
 	return link_errno(err);
 }
 
-/* Make @link, whose kind is set, on top of @lower; takes the reference. */
-static int link_add_on(struct rtnl_link *link, const char *lower, const char *name)
+/* Make @link, whose kind is set; takes the reference. */
+static int link_add(struct rtnl_link *link, const char *name)
 {
 	struct nl_sock *sk = link_socket();
 	int err;
 
-	check(link, "memory for a link");
 	rtnl_link_set_name(link, name);
-	rtnl_link_set_link(link, if_nametoindex(lower));
 	err = rtnl_link_add(sk, link, NLM_F_CREATE | NLM_F_EXCL);
 	rtnl_link_put(link);
 	nl_socket_free(sk);
 	return link_errno(err);
+}
+
+/* The same on top of @lower. */
+static int link_add_on(struct rtnl_link *link, const char *lower, const char *name)
+{
+	check(link, "memory for a link");
+	rtnl_link_set_link(link, if_nametoindex(lower));
+	return link_add(link, name);
 }
 
 int __link_add_vlan(const char *lower, const char *name, int id)
@@ -84,6 +92,34 @@ int __link_add_vlan(const char *lower, const char *name, int id)
 
 	check(link && !rtnl_link_vlan_set_id(link, id), "memory for a link");
 	return link_add_on(link, lower, name);
+}
+
+int __link_add_vxlan(const char *lower, const char *name, int id)
+{
+	struct rtnl_link *link = rtnl_link_vxlan_alloc();
+	int index = lower ? link_index(lower) : 0;
+
+	check(link && !rtnl_link_vxlan_set_id(link, id), "memory for a link");
+	check(!index || !rtnl_link_vxlan_set_link(link, index), "memory for a link");
+	return link_add(link, name);
+}
+
+int __link_add_bridge(const char *name)
+{
+	struct nl_sock *sk = link_socket();
+	int err = rtnl_link_bridge_add(sk, name);
+
+	nl_socket_free(sk);
+	return link_errno(err);
+}
+
+int __link_enslave(const char *bridge, const char *port)
+{
+	struct nl_sock *sk = link_socket();
+	int err = rtnl_link_enslave_ifindex(sk, link_index(bridge), link_index(port));
+
+	nl_socket_free(sk);
+	return link_errno(err);
 }
 
 int link_index(const char *name)

@@ -11,6 +11,10 @@
 /* All return 0 or -errno. */
 int __link_add_veth(const char *name, const char *peer);
 int __link_add_vlan(const char *lower, const char *name, int id);
+/* On @lower, or NULL for none; it asks for its own headroom on top of @lower's. */
+int __link_add_vxlan(const char *lower, const char *name, int id);
+int __link_add_bridge(const char *name);
+int __link_enslave(const char *bridge, const char *port);
 int __link_delete(const char *name);
 
 /* Index of an interface, 0 for none. */
