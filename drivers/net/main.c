@@ -60,7 +60,8 @@ static void ferry_net_stop(struct ferry_vq *vq)
 
 static const struct ferry_dev_ops ferry_net_ops = {
 	.kind		= "net",
-	.features	= BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) | BIT_ULL(VIRTIO_NET_F_MRG_RXBUF),
+	.features	= BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) | BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
+			  BIT_ULL(VIRTIO_F_IN_ORDER),
 	.run		= ferry_net_run,
 	.stop		= ferry_net_stop,
 };

@@ -50,9 +50,10 @@ static void ferry_null_stop(struct ferry_vq *vq)
 }
 
 static const struct ferry_dev_ops ferry_null_ops = {
-	.kind	= "null",
-	.run	= ferry_null_run,
-	.stop	= ferry_null_stop,
+	.kind		= "null",
+	.features	= BIT_ULL(VIRTIO_F_IN_ORDER),
+	.run		= ferry_null_run,
+	.stop		= ferry_null_stop,
 };
 
 static long ferry_null_set_backend(struct ferry_null *null, void __user *argp)

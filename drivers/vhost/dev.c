@@ -202,6 +202,7 @@ static long ferry_dev_swap_mem(struct ferry_dev *dev, struct ferry_mem *mem)
 		struct ferry_vq *vq = dev->vqs[i];
 
 		mutex_lock(&vq->mutex);
+		ferry_vq_drain(vq);
 		if (vq->backend)
 			ferry_vring_set_mem(&vq->vring, mem);
 		mutex_unlock(&vq->mutex);

@@ -25,7 +25,7 @@
  * @vq: stays set up, but is not served until its back end is set anew
  * @fmt: what it did, for the log
  *
- * One rate-limited line, one signal on the error eventfd.
+ * One rate-limited line, one signal on the error eventfd, the first time.
  */
 void ferry_vq_error(struct ferry_vq *vq, const char *fmt, ...)
 {
@@ -33,6 +33,8 @@ void ferry_vq_error(struct ferry_vq *vq, const char *fmt, ...)
 	va_list args;
 
 	lockdep_assert_held(&vq->mutex);
+	if (vq->broken)
+		return;
 	va_start(args, fmt);
 	vaf.va = &args;
 	trace_ferry_vq_error(vq, &vaf);
@@ -57,6 +59,24 @@ static void ferry_vq_disable_kick(struct ferry_vq *vq)
 	vr->kick_off = true;
 }
 
+/* One turn of a queue with a back end; returns whether another one is due. */
+static bool ferry_vq_turn(struct ferry_vq *vq)
+{
+	const struct ferry_dev_ops *ops = vq->dev->ops;
+	bool again = false;
+
+	if (!vq->broken)
+		ferry_vq_disable_kick(vq);
+	if (!vq->broken)
+		again = ops->run(vq);
+	if (likely(!vq->broken))
+		return again;
+	/* What was taken before the guest erred is still owed an answer. */
+	if (ops->drain)
+		ops->drain(vq, false);
+	return false;
+}
+
 /* What a worker runs for a queue. */
 void ferry_vq_work(struct ferry_work *work)
 {
@@ -64,12 +84,8 @@ void ferry_vq_work(struct ferry_work *work)
 	bool again = false;
 
 	mutex_lock(&vq->mutex);
-	if (vq->backend && !vq->broken) {
-		ferry_vq_disable_kick(vq);
-		if (!vq->broken)
-			again = vq->dev->ops->run(vq);
-		again &= !vq->broken;
-	}
+	if (vq->backend)
+		again = ferry_vq_turn(vq);
 	mutex_unlock(&vq->mutex);
 	if (again)
 		ferry_vq_queue(vq);
@@ -113,20 +129,23 @@ int ferry_vq_push(struct ferry_vq *vq)
 	if (!vr->nr_done)
 		return 0;
 	err = vr->ops->publish(vr);
-	if (unlikely(err))
+	if (unlikely(err)) {
+		/* They stay done, for ferry_vq_settle(), unless the caller needs the room. */
+		if (!ferry_vring_done_room(vr))
+			vr->nr_done = 0;
 		goto fault;
+	}
 	vq->stats.chains += vr->nr_done;
 	vr->nr_done = 0;
 	err = vr->ops->need_signal(vr);
-	if (unlikely(err < 0))
-		goto fault;
+	/* Whoever cannot be asked is told. */
 	if (err && vq->call) {
 		vq->stats.signals++;
 		eventfd_signal(vq->call);
 	}
-	return 0;
+	if (likely(err >= 0))
+		return 0;
 fault:
-	vr->nr_done = 0;
 	ferry_vq_error(vq, "ring memory is not accessible");
 	return -EFAULT;
 }

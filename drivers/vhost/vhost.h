@@ -100,12 +100,18 @@ struct ferry_vq {
  *	does that. May sleep.
  * @stop: take the back end off @vq. Called under dev->mutex by an ioctl or
  *	the release of the file; must leave vq->backend NULL.
+ * @drain: for a back end that completes chains later than in run(); NULL for one
+ *	that does not. Hand back what is complete, and with @wait also wait for
+ *	every other chain that was taken. Called under vq->mutex with a back end
+ *	set: by the owner's ioctls before the ring moves, its memory changes or
+ *	its position is told, and by the worker once the queue is broken.
  */
 struct ferry_dev_ops {
 	const char *kind;
 	u64 features;
 	bool (*run)(struct ferry_vq *vq);
 	void (*stop)(struct ferry_vq *vq);
+	void (*drain)(struct ferry_vq *vq, bool wait);
 };
 
 struct ferry_dev {
@@ -123,13 +129,12 @@ struct ferry_dev {
 	struct xarray workers;		/* all that were made, by id */
 };
 
-/* What every ring supports. */
+/* What every ring supports. Back ends that never reorder add VIRTIO_F_IN_ORDER. */
 #define FERRY_RING_FEATURES	(BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |	\
 				 BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |	\
 				 BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |	\
 				 BIT_ULL(VIRTIO_F_VERSION_1) |		\
-				 BIT_ULL(VIRTIO_F_RING_PACKED) |	\
-				 BIT_ULL(VIRTIO_F_IN_ORDER))
+				 BIT_ULL(VIRTIO_F_RING_PACKED))
 
 /* Chains that a run serves at most before others get their turn. */
 #define FERRY_WEIGHT_CHAINS	256
@@ -150,6 +155,7 @@ struct ferry_vq *ferry_vq_get(struct ferry_dev *dev, u32 index);
 bool ferry_vq_check(struct ferry_vq *vq);
 int ferry_vq_start(struct ferry_vq *vq, void *backend);
 void ferry_vq_stop(struct ferry_vq *vq);
+void ferry_vq_drain(struct ferry_vq *vq);
 void ferry_vq_reset(struct ferry_vq *vq);
 
 /* serve.c: for a back end's run() */

@@ -58,6 +58,35 @@ struct ferry_vq *ferry_vq_get(struct ferry_dev *dev, u32 index)
 }
 EXPORT_SYMBOL_GPL(ferry_vq_get);
 
+/* Have every chain that was taken handed back, under vq->mutex. */
+void ferry_vq_drain(struct ferry_vq *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (vq->backend && vq->dev->ops->drain)
+		vq->dev->ops->drain(vq, true);
+}
+
+/*
+ * Chains that were served when the ring's memory was gone for a moment: hand them
+ * to the driver now, or it would never see them again. If the memory is still
+ * gone, or the owner is, nobody waits for them.
+ */
+static void ferry_vq_settle(struct ferry_vq *vq)
+{
+	struct ferry_vring *vr = &vq->vring;
+
+	if (likely(!vq->backend || !vr->nr_done) || current->mm != vq->dev->mm)
+		return;
+	if (!vr->ops->publish(vr)) {
+		vq->stats.chains += vr->nr_done;
+		if (vq->call) {
+			vq->stats.signals++;
+			eventfd_signal(vq->call);
+		}
+	}
+	vr->nr_done = 0;
+}
+
 static void ferry_vq_save_position(struct ferry_vq *vq)
 {
 	if (vq->backend)
@@ -90,7 +119,8 @@ EXPORT_SYMBOL_GPL(ferry_vq_check);
  * @vq: stopped, or running with another back end, which is replaced
  * @backend: not NULL
  *
- * Under dev->mutex and vq->mutex. The caller queues the work.
+ * Under dev->mutex and vq->mutex. What was taken before is handed back first. The
+ * caller queues the work.
  *
  * Return: 0, or -EFAULT if the ring is not usable; then nothing changed.
  */
@@ -100,10 +130,12 @@ int ferry_vq_start(struct ferry_vq *vq, void *backend)
 	int err;
 
 	lockdep_assert_held(&vq->mutex);
+	ferry_vq_drain(vq);
 	if (vq->backend && !vq->broken) {
 		vq->backend = backend;
 		return 0;
 	}
+	ferry_vq_settle(vq);
 	ferry_vq_save_position(vq);
 	if (!ferry_vq_check(vq))
 		return -EFAULT;
@@ -123,15 +155,17 @@ EXPORT_SYMBOL_GPL(ferry_vq_start);
  * ferry_vq_stop - serve the queue no longer
  * @vq: running or stopped, under vq->mutex
  *
- * Its position stays for VHOST_GET_VRING_BASE. No turn of the worker that begins
- * after this sees the back end, so the caller may release it once it has dropped
- * the mutex.
+ * What was taken is handed back first; the position stays for VHOST_GET_VRING_BASE.
+ * No turn of the worker that begins after this sees the back end, so the caller may
+ * release it once it has dropped the mutex.
  */
 void ferry_vq_stop(struct ferry_vq *vq)
 {
 	lockdep_assert_held(&vq->mutex);
 	if (!vq->backend)
 		return;
+	ferry_vq_drain(vq);
+	ferry_vq_settle(vq);
 	ferry_vq_save_position(vq);
 	vq->backend = NULL;
 	vq->broken = false;
@@ -191,6 +225,7 @@ static void ferry_vq_get_base(struct ferry_vq *vq, struct vhost_vring_state *s)
 {
 	u64 features = vq->backend ? vq->cfg.features : vq->dev->features;
 
+	ferry_vq_drain(vq);
 	ferry_vq_save_position(vq);
 	s->num = vq->cfg.avail;
 	if (features & BIT_ULL(VIRTIO_F_RING_PACKED))
@@ -217,6 +252,7 @@ static long ferry_vq_set_addr(struct ferry_vq *vq, const struct vhost_vring_addr
 	if (vq->backend) {
 		if (!ferry_vring_check(&cfg))
 			return -EINVAL;
+		ferry_vq_drain(vq);
 		ferry_vring_set_addr(&vq->vring, &cfg);
 		/* A turn asks for kicks in the new place. */
 		ferry_vq_queue(vq);

@@ -163,20 +163,47 @@ static inline struct iovec *ferry_chain_in(const struct ferry_vring *vr,
 }
 
 /**
- * ferry_vring_complete - take the first ready chain and hand it back
- * @vr: the vring; at least one chain is ready, and fewer than cap are done
+ * ferry_vring_take - take the first ready chain, to hand it back at any time
+ * @vr: the vring; at least one chain is ready
+ *
+ * The ring's position is behind the chain from now on: whoever stops or moves
+ * the ring first waits until all that was taken is handed back.
+ *
+ * Return: the chain, valid until the next fetch.
+ */
+static inline const struct ferry_chain *ferry_vring_take(struct ferry_vring *vr)
+{
+	return &vr->chain[vr->head++];
+}
+
+/**
+ * ferry_vring_return - hand back a chain that was taken, in any order
+ * @vr: the vring; fewer than cap are done
+ * @id: of the chain
+ * @slots: of the chain
  * @len: bytes written to the chain's writable part
  *
  * The driver sees it at the next publish.
  */
-static inline void ferry_vring_complete(struct ferry_vring *vr, u32 len)
+static inline void ferry_vring_return(struct ferry_vring *vr, u16 id, u16 slots, u32 len)
 {
-	const struct ferry_chain *c = &vr->chain[vr->head++];
 	struct ferry_done *d = &vr->done[vr->nr_done++];
 
-	d->id = c->id;
-	d->slots = c->slots;
+	d->id = id;
+	d->slots = slots;
 	d->len = len;
+}
+
+/**
+ * ferry_vring_complete - take the first ready chain and hand it back
+ * @vr: the vring; at least one chain is ready, and fewer than cap are done
+ * @len: bytes written to the chain's writable part
+ */
+static inline void ferry_vring_complete(struct ferry_vring *vr, u32 len)
+{
+	const struct ferry_chain *c = ferry_vring_take(vr);
+
+	ferry_vring_return(vr, c->id, c->slots, len);
 }
 
 /* Room for completions before a publish is due. */
