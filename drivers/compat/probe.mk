@@ -27,3 +27,5 @@ ccflags-y += $(call ferry-lacks,uapi/linux/vhost.h,VHOST_SET_FORK_FROM_OWNER,FER
 ccflags-y += $(if $(call ferry-has,linux/if_tun.h,struct tun_xdp_hdr),-DFERRY_TUN_XDP_HDR)
 # 7.0: a tap's queue must be woken by whoever drains its ring.
 ccflags-y += $(call ferry-lacks,linux/if_tun.h,tun_wake_queue,FERRY_LACKS_TUN_WAKE_QUEUE)
+# 6.11: poll queues are a feature in the queue's limits.
+ccflags-y += $(if $(call ferry-has,linux/blkdev.h,define QUEUE_FLAG_POLL),-DFERRY_QUEUE_FLAG_POLL)

@@ -15,6 +15,15 @@
 #include "check.h"
 #include "dev.h"
 
+static const struct {
+	const char *path;
+	unsigned int queues;
+} dev_kinds[] = {
+	[DEV_NULL] = { DEV_NULL_PATH, FERRY_NULL_QUEUES },
+	[DEV_NET] = { DEV_NET_PATH, 2 },
+	[DEV_BLK] = { DEV_BLK_PATH, FERRY_BLK_QUEUES },
+};
+
 static int dev_eventfd(void)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -27,7 +36,7 @@ void dev_adopt(struct dev *d, enum dev_kind kind, int fd)
 {
 	d->fd = fd;
 	d->kind = kind;
-	d->nvq = kind == DEV_NET ? 2 : FERRY_NULL_QUEUES;
+	d->nvq = dev_kinds[kind].queues;
 	for (unsigned int i = 0; i < d->nvq; i++) {
 		d->kick[i] = dev_eventfd();
 		d->call[i] = dev_eventfd();
@@ -42,7 +51,7 @@ int __dev_open(struct dev *d, enum dev_kind kind, const char *path)
 	if (!path && kind == DEV_NET)
 		path = getenv("FERRY_NET_DEV");
 	if (!path)
-		path = kind == DEV_NET ? DEV_NET_PATH : DEV_NULL_PATH;
+		path = dev_kinds[kind].path;
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -182,6 +191,23 @@ void dev_start(const struct dev *d, unsigned int index, int backend)
 void dev_stop(const struct dev *d, unsigned int index)
 {
 	check_ok(__dev_backend(d, index, d->kind == DEV_NET ? -1 : 0), "stop queue %u", index);
+}
+
+int __dev_blk_backend(const struct dev *d, struct ferry_blk_backend *b)
+{
+	return __dev_ioctl(d, FERRY_BLK_SET_BACKEND, b);
+}
+
+void dev_blk_backend(const struct dev *d, struct ferry_blk_backend *b)
+{
+	check_ok(__dev_blk_backend(d, b), "BLK_SET_BACKEND of fd %d", b->fd);
+}
+
+void dev_blk_stop(const struct dev *d)
+{
+	struct ferry_blk_backend none = { .fd = -1 };
+
+	dev_blk_backend(d, &none);
 }
 
 void dev_kick(const struct dev *d, unsigned int index)

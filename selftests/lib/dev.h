@@ -17,7 +17,8 @@
 
 #define DEV_NULL_PATH	"/dev/ferry-null"
 #define DEV_NET_PATH	"/dev/ferry-net"
-#define DEV_VQ_MAX	FERRY_NULL_QUEUES
+#define DEV_BLK_PATH	"/dev/ferry-blk"
+#define DEV_VQ_MAX	FERRY_BLK_QUEUES
 
 /* Longest wait for what must come; reaching it is a failure, not a pace. */
 #define DEV_PATIENCE_MS	10000
@@ -25,7 +26,7 @@
 /* Queues of a net device. */
 enum { DEV_RX, DEV_TX };
 
-enum dev_kind { DEV_NULL, DEV_NET };
+enum dev_kind { DEV_NULL, DEV_NET, DEV_BLK };
 
 struct dev {
 	int fd;
@@ -66,10 +67,19 @@ void dev_setup(struct dev *d, enum dev_kind kind, const char *path, uint64_t fea
 /* NUM, BASE, ADDR, KICK, CALL, ERR of one queue, in the order QEMU uses. */
 void dev_set_ring(const struct dev *d, unsigned int index, const struct ring *r);
 
-/* Start with a backend fd (net) or 1 (null); dev_stop() gives it -1 or 0. */
+/*
+ * Start with a backend fd (net) or 1 (null); dev_stop() gives it -1 or 0. A disk is
+ * the whole device's: dev_blk_backend().
+ */
 int __dev_backend(const struct dev *d, unsigned int index, int backend);
 void dev_start(const struct dev *d, unsigned int index, int backend);
 void dev_stop(const struct dev *d, unsigned int index);
+
+/* FERRY_BLK_SET_BACKEND; @b is filled in as the kernel answered. */
+int __dev_blk_backend(const struct dev *d, struct ferry_blk_backend *b);
+void dev_blk_backend(const struct dev *d, struct ferry_blk_backend *b);
+/* Take the disk away: every request is finished when this returns. */
+void dev_blk_stop(const struct dev *d);
 
 /* Publish, and kick if asked for. */
 void dev_publish(const struct dev *d, unsigned int index, struct ring *r);

@@ -85,12 +85,20 @@ void rig_reset_ring(struct rig *g, unsigned int i)
 
 void rig_start(struct rig *g)
 {
+	if (g->o.kind == DEV_BLK) {
+		dev_blk_backend(&g->dev, &g->o.disk);
+		return;
+	}
 	for (unsigned int i = 0; i < g->queues; i++)
 		dev_start(&g->dev, i, g->backend);
 }
 
 void rig_stop(struct rig *g)
 {
+	if (g->o.kind == DEV_BLK) {
+		dev_blk_stop(&g->dev);
+		return;
+	}
 	for (unsigned int i = 0; i < g->queues; i++)
 		dev_stop(&g->dev, i);
 }
@@ -113,11 +121,18 @@ void *rig_buf(struct rig *g, uint64_t offset)
 
 bool rig_alive(struct rig *g, unsigned int i, int ms)
 {
-	/* A minimal frame behind its header, which any device takes as a buffer. */
-	struct ring_seg seg = { RIG_BUF, 12 + 60 };
+	/* A minimal frame behind its header, which null and net take as a buffer. */
+	struct ring_seg frame = { RIG_BUF, 12 + 60 };
+	/* A request of type 8, GET_ID, for a disk. */
+	struct ring_seg id[] = { { RIG_BUF, 16 }, { RIG_BUF + 16, 20 }, { RIG_BUF + 36, 1 } };
+	bool disk = g->o.kind == DEV_BLK;
 	struct ring_used u;
 
-	if (ring_add(&g->ring[i], &seg, 1, 0, 0x616c697665))
+	if (disk) {
+		memset(rig_buf(g, 0), 0, 16);
+		*(uint32_t *)rig_buf(g, 0) = 8;
+	}
+	if (ring_add(&g->ring[i], disk ? id : &frame, 1, disk ? 2 : 0, 0x616c697665))
 		return false;
 	dev_publish(&g->dev, i, &g->ring[i]);
 	return dev_poll_used(&g->ring[i], &u, ms) == 1;

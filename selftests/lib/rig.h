@@ -24,6 +24,7 @@ struct rig_options {
 	unsigned int queues;		/* 0: all of them */
 	const char *tap_name;		/* NULL: "ftap0" */
 	struct tap_options tap;
+	struct ferry_blk_backend disk;	/* DEV_BLK: what rig_start() sets */
 };
 
 struct rig {
@@ -31,7 +32,7 @@ struct rig {
 	struct mem mem;
 	struct dev dev;
 	struct ring ring[DEV_VQ_MAX];
-	struct tap tap;			/* fd -1 for a null device */
+	struct tap tap;			/* fd -1 but for a net device */
 	int backend;			/* what dev_start() wants */
 	unsigned int queues;
 };
@@ -48,7 +49,7 @@ uint64_t rig_ring_features(const struct ring_layout *l);
 int __rig_init(struct rig *g, const struct rig_options *o);
 void rig_destroy(struct rig *g);
 
-/* Start or stop all queues. */
+/* Start or stop all queues; for a disk o.disk is filled in as the kernel answers. */
 void rig_start(struct rig *g);
 void rig_stop(struct rig *g);
 
@@ -58,7 +59,7 @@ void rig_reset_ring(struct rig *g, unsigned int i);
 /* Send one readable and one writable segment through queue @i and take it back. */
 void rig_ping(struct rig *g, unsigned int i);
 
-/* Whether queue @i still completes a chain (DEV_NULL), or takes a frame (net tx). */
+/* Whether queue @i completes a chain (null), takes a frame (net tx), answers GET_ID (blk). */
 bool rig_alive(struct rig *g, unsigned int i, int ms);
 
 void *rig_buf(struct rig *g, uint64_t offset);

@@ -21,6 +21,69 @@
 /* Queues that one open of /dev/ferry-null has. */
 #define FERRY_NULL_QUEUES	8
 
+/*
+ * FERRY_BLK_SET_BACKEND - give /dev/ferry-blk a disk, change it, or take it away
+ *
+ * For the whole device. With fd >= 0 the device takes the open file, and every
+ * queue whose addresses are set (VHOST_SET_VRING_ADDR) starts; queues that run
+ * already finish the requests that they have and go on with the new parameters,
+ * which is how a disk is resized or its cache mode changed. fd -1 finishes the
+ * requests, then stops every queue. What the fields marked "out" say is filled
+ * in on success.
+ *
+ * The file is a block device or a regular file, open for writing unless
+ * FERRY_BLK_F_READ_ONLY is set. Open with O_DIRECT it is reached past the page
+ * cache, a block device by bios; otherwise through it.
+ *
+ * With FERRY_BLK_F_PROBE nothing changes: the file is judged and the out fields
+ * say what it could do. Works before any memory table or queue is set.
+ */
+#define FERRY_BLK_SET_BACKEND	_IOWR(VHOST_VIRTIO, 0xf1, struct ferry_blk_backend)
+
+/* Queues that one open of /dev/ferry-blk has. */
+#define FERRY_BLK_QUEUES	16
+
+/* Bytes of a serial number; shorter ones end with a 0. */
+#define FERRY_BLK_SERIAL	20
+
+#define FERRY_BLK_F_PROBE		(1U << 0)
+#define FERRY_BLK_F_READ_ONLY		(1U << 1)	/* every write is IOERR */
+#define FERRY_BLK_F_WRITETHROUGH	(1U << 2)	/* a completed write is stable */
+#define FERRY_BLK_F_NO_FLUSH		(1U << 3)	/* FLUSH does nothing: data may be lost */
+#define FERRY_BLK_F_NO_UNMAP		(1U << 4)	/* zeroes are written, not unmapped */
+#define FERRY_BLK_F_ALL			((1U << 5) - 1)
+
+/* Limits of one kind of range request; max_sectors 0: not supported. */
+struct ferry_blk_range_info {
+	__u32 max_sectors;	/* of one range, in 512-byte sectors */
+	__u32 max_ranges;	/* of one request */
+	__u32 align;		/* granularity, in 512-byte sectors */
+	__u32 reserved;
+};
+
+struct ferry_blk_backend {
+	__s32 fd;		/* in: the file, or -1 */
+	__u32 flags;		/* in: FERRY_BLK_F_*; others: EINVAL */
+	__u64 capacity;		/* in: 512-byte sectors, 0: all; out: in use */
+	__u32 block_size;	/* in: logical, 0: the file's; out: in use, bytes */
+	__u8 serial[FERRY_BLK_SERIAL];	/* in: what GET_ID answers */
+
+	/* out */
+	__u64 features;		/* VIRTIO_BLK_F_* bits that the file can serve */
+	__u32 seg_max;		/* segments of one request */
+	__u32 size_max;		/* bytes of one segment */
+	__u32 max_bytes;	/* payload of one request */
+	__u32 io_min;		/* bytes: smallest good transfer size */
+	__u32 io_opt;		/* bytes: best transfer size, 0: unknown */
+	__u32 phys_block_size;	/* bytes */
+	__u32 align_offset;	/* bytes to the first aligned physical block */
+	__u32 polled;		/* 1: the device has poll queues */
+	struct ferry_blk_range_info discard;
+	struct ferry_blk_range_info write_zeroes;
+	struct ferry_blk_range_info secure_erase;
+	__u64 reserved[4];	/* in: 0; others: EINVAL */
+};
+
 /* The generic netlink family. */
 #define FERRY_GENL_NAME		"ferry"
 #define FERRY_GENL_VERSION	1
@@ -43,10 +106,10 @@ enum ferry_attr {
 	FERRY_A_UNSPEC,
 	FERRY_A_PAD,
 	FERRY_A_DEV,		/* u32: device number, never reused while loaded */
-	FERRY_A_KIND,		/* string: "net", "null" */
+	FERRY_A_KIND,		/* string: "net", "blk", "null" */
 	FERRY_A_OWNER,		/* u32: pid of the owner, 0 if none */
 	FERRY_A_QUEUE,		/* u32: queue index in the device */
-	FERRY_A_NAME,		/* string: "rx", "tx", "null" */
+	FERRY_A_NAME,		/* string: "rx", "tx", "blk", "null" */
 	FERRY_A_STATE,		/* u8: enum ferry_queue_state */
 	FERRY_A_PACKED,		/* u8: 1 if the ring is packed */
 	FERRY_A_WORKER,		/* u32: pid of the worker, 0 if none */

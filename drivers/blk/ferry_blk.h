@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One open /dev/ferry-blk: queues whose chains are requests to one disk.
+ *
+ * The life of a request: the queue's worker takes a chain, gives it a struct
+ * ferry_blk_req of the queue's pool, pins its payload and hands it to the disk's
+ * engine (queue.c, map.c). The engine calls ferry_blk_req_done() exactly once, from
+ * any context. The worker, or an ioctl that drains the queue, then writes the status
+ * and hands the chain back (reap in queue.c).
+ */
+#ifndef FERRY_BLK_FERRY_BLK_H
+#define FERRY_BLK_FERRY_BLK_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/ferry.h>
+#include <linux/fs.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "../vhost/vhost.h"
+#include "blk_core.h"
+
+/* Pieces of a payload that need no allocation. */
+#define FERRY_BLK_BVECS		8
+
+/* Requests that one queue has in flight at most; fewer if its ring is smaller. */
+#define FERRY_BLK_REQS_MAX	1024
+
+/* Payload bytes that one queue has in flight at most, one request excepted. */
+#define FERRY_BLK_FLIGHT_BYTES	(64U << 20)
+
+/* Requests that a plug gathers before it hands them on. */
+#define FERRY_BLK_PLUG		32
+
+/* Pages that one call pins at most. */
+#define FERRY_BLK_PIN		64
+
+struct ferry_blk_req;
+struct ferry_blk_queue;
+
+/**
+ * struct ferry_blk_engine - how requests reach a disk
+ * @rw: begin a read or write of at least one byte
+ * @flush: begin to make every write that is complete by now stable
+ * @range: carry out one range of DISCARD, WRITE_ZEROES or SECURE_ERASE; in the pool,
+ *	may block; returns 0 or -errno
+ * @reaped: a read, write or flush is complete, and its payload still mapped. Returns
+ *	false if it was begun anew
+ *
+ * Chosen once, when the disk is given. All but @range run under the queue's mutex;
+ * @rw and @flush in its worker. What @rw and @flush begin ends with one call of
+ * ferry_blk_req_done().
+ */
+struct ferry_blk_engine {
+	void (*rw)(struct ferry_blk_req *req);
+	void (*flush)(struct ferry_blk_req *req);
+	int (*range)(struct ferry_blk_req *req, const struct ferry_blk_range *range);
+	bool (*reaped)(struct ferry_blk_req *req);
+};
+
+extern const struct ferry_blk_engine ferry_blk_bdev_engine;
+extern const struct ferry_blk_engine ferry_blk_file_engine;
+
+/* The open file and what is done with it. Never changes. */
+struct ferry_blk_disk {
+	const struct ferry_blk_engine *engine;
+	struct file *file;
+	struct block_device *bdev;	/* NULL: a regular file */
+	struct ferry_blk_limits limits;
+	blk_opf_t write_opf;		/* of bios that write */
+	u32 mem_mask;			/* memory alignment - 1 that needs no bounce buffer */
+	u32 len_mask;			/* the same of each piece's length */
+	int iocb_flags;
+	bool direct;
+	bool nowait;			/* the file can say that it would block */
+	bool writethrough;
+	bool no_flush;
+	bool no_unmap;
+	bool polled;
+	u8 serial[FERRY_BLK_SERIAL];
+};
+
+struct ferry_blk_req {
+	struct ferry_blk_queue *q;
+	struct llist_node node;		/* in q->done */
+	struct ferry_blk_req *next;	/* in q->free */
+	u64 sector;
+	u32 type;
+	u32 bytes;
+	u16 id;				/* of the chain */
+	u16 slots;
+	u8 op;				/* enum ferry_blk_op */
+	u8 status;			/* VIRTIO_BLK_S_* once done */
+	bool bounced;
+	bool polled;			/* in q->polled */
+	bool freeze_held;		/* the file system may not freeze */
+	u8 __user *status_at;
+
+	/* The payload: pages pinned, or our own if bounced. */
+	u32 nr_bvec;
+	struct bio_vec *bvec;
+	struct bio *more;		/* room behind them, where one bio does not suffice */
+	struct bio_vec own_bvec[FERRY_BLK_BVECS];
+	struct iovec *seg;		/* of a bounced read: where it goes */
+	struct ferry_blk_range *range;
+	u32 nr_range;
+
+	struct work_struct work;	/* in the pool */
+	void (*job)(struct ferry_blk_req *req);
+	union {
+		struct {			/* bdev engine */
+			struct bio bio;
+			struct list_head poll;	/* in q->polled */
+			atomic_t parts;		/* bios not yet complete */
+			int error;		/* the first one's */
+		};
+		struct {			/* file engine */
+			struct kiocb iocb;
+			u32 moved;		/* bytes */
+		};
+	};
+};
+
+/* Who looks at a queue's completed requests. */
+enum ferry_blk_reaper {
+	FERRY_BLK_ASLEEP,	/* nobody: wake the worker */
+	FERRY_BLK_AWAKE,	/* somebody, without being told */
+	FERRY_BLK_WAITING,	/* somebody who waits at q->wait */
+};
+
+struct ferry_blk_queue {
+	struct ferry_vq vq;
+	/* Any context. */
+	struct llist_head done;
+	int reaper;			/* enum ferry_blk_reaper, written under vq.mutex */
+	wait_queue_head_t wait;
+
+	/* All below under vq.mutex. */
+	struct ferry_blk_disk *disk;	/* NULL: stopped */
+	struct ferry_blk_req *reqs;
+	struct ferry_blk_req *free;
+	unsigned int flight;		/* requests given to the engine and not reaped */
+	u64 flight_bytes;
+	bool starved;			/* no memory until one of them is reaped */
+	struct list_head polled;	/* of those, the ones that nobody completes unasked */
+	struct page *pages[FERRY_BLK_PIN];
+};
+
+struct ferry_blk {
+	struct ferry_dev dev;
+	struct workqueue_struct *pool;	/* for what may block */
+	struct ferry_blk_queue queue[FERRY_BLK_QUEUES];
+	struct ferry_vq *vqs[FERRY_BLK_QUEUES];
+	struct ferry_blk_disk *disk;	/* of the queues that run; under dev.mutex */
+};
+
+static inline struct ferry_blk_queue *ferry_blk_queue_of(struct ferry_vq *vq)
+{
+	return container_of(vq, struct ferry_blk_queue, vq);
+}
+
+/* disk.c */
+struct ferry_blk_disk *ferry_blk_disk_create(struct ferry_blk_backend *b, u64 features);
+void ferry_blk_disk_destroy(struct ferry_blk_disk *disk);
+
+/* queue.c */
+int ferry_blk_queue_init(struct ferry_blk_queue *q);
+void ferry_blk_queue_destroy(struct ferry_blk_queue *q);
+int ferry_blk_queue_start(struct ferry_blk_queue *q, struct ferry_blk_disk *disk);
+void ferry_blk_queue_stop(struct ferry_blk_queue *q);
+bool ferry_blk_run(struct ferry_vq *vq);
+void ferry_blk_drain(struct ferry_vq *vq, bool wait);
+void ferry_blk_req_done(struct ferry_blk_req *req, u8 status);
+void ferry_blk_req_defer(struct ferry_blk_req *req, void (*job)(struct ferry_blk_req *req));
+
+/* map.c: in the worker, under the queue's mutex */
+int ferry_blk_map(struct ferry_blk_req *req, const struct iovec *seg, u32 skip);
+int ferry_blk_map_ranges(struct ferry_blk_req *req, const struct iovec *seg, u32 skip);
+int ferry_blk_unmap(struct ferry_blk_req *req, bool deliver);
+
+/* bdev.c */
+void ferry_blk_bdev_poll(struct ferry_blk_queue *q);
+
+#endif /* FERRY_BLK_FERRY_BLK_H */
