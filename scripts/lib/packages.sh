@@ -12,8 +12,12 @@ PACKAGES_BUILD=(
 PACKAGES_LAB=(
 	qemu-system-x86 qemu-utils seabios ovmf busybox-static cpio gzip kmod python3
 	iproute2 iperf3 iputils-ping procps psmisc ethtool tcpdump socat e2fsprogs
+	qemu-system-common
 )
-PACKAGES_CHECK=(sparse clang clang-format libclang-rt-14-dev shellcheck)
+PACKAGES_CHECK=(
+	sparse clang clang-format libclang-rt-14-dev shellcheck
+	dmsetup xfsprogs nbd-server nbd-client
+)
 PACKAGES_TRIXIE=(mmdebstrap)
 
 APT_LISTS=/var/lib/apt/lists

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Backing stores of block tests. Runs in the test's thread, and runs modprobe,
+ * mkfs and dmsetup; takes no locks. Names carry the pid, so that what a test that
+ * crashed leaves behind is in nobody's way.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "check.h"
+#include "disk.h"
+
+#define NULLB_DIR	"/sys/kernel/config/nullb"
+#define DISK_PEEK_MAX	(1U << 20)
+
+int shell(const char *fmt, ...)
+{
+	char command[512], line[600];
+	va_list args;
+	int status;
+
+	va_start(args, fmt);
+	vsnprintf(command, sizeof(command), fmt, args);
+	va_end(args);
+	snprintf(line, sizeof(line), "{ %s; } </dev/null >/dev/null 2>&1", command);
+	status = system(line);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return n;
+}
+
+static int disk_refuse(struct disk *d, int err, const char *what)
+{
+	snprintf(d->why, sizeof(d->why), "%s: %s", what, strerror(-err));
+	return err;
+}
+
+int __disk_set_null(const struct disk *d, const char *attribute, const char *value)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), NULLB_DIR "/%s/%s", d->null, attribute);
+	return write_text(path, value);
+}
+
+static int null_number(const struct disk *d, const char *attribute, unsigned long value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lu", value);
+	return __disk_set_null(d, attribute, text);
+}
+
+static int null_module(struct disk *d)
+{
+	if (access("/sys/module/null_blk", F_OK) &&
+	    shell("modprobe configfs; modprobe null_blk nr_devices=0"))
+		return disk_refuse(d, -ENODEV, "no null_blk");
+	if (access("/sys/kernel/config", F_OK))
+		return disk_refuse(d, -ENODEV, "no configfs");
+	if (access(NULLB_DIR, F_OK) &&
+	    mount("configfs", "/sys/kernel/config", "configfs", 0, NULL) && errno != EBUSY)
+		return disk_refuse(d, -errno, "configfs");
+	return access(NULLB_DIR, F_OK) ? disk_refuse(d, -ENODEV, "no null_blk in configfs") : 0;
+}
+
+static int null_configure(struct disk *d, unsigned int mb)
+{
+	const struct disk_options *o = &d->o;
+	int err = null_number(d, "size", mb);
+
+	err = err ?: null_number(d, "memory_backed", 1);
+	err = err ?: null_number(d, "blocksize", o->block_size ? o->block_size : 512);
+	err = err ?: null_number(d, "submit_queues", o->queues ? o->queues : 1);
+	if (o->cache_mb)
+		err = err ?: null_number(d, "cache_size", o->cache_mb);
+	if (o->discard)
+		err = err ?: null_number(d, "discard", 1);
+	if (o->delay_ns) {
+		err = err ?: null_number(d, "irqmode", 2);
+		err = err ?: null_number(d, "completion_nsec", o->delay_ns);
+	}
+	return err ?: null_number(d, "power", 1);
+}
+
+/* A null_blk device of @mb MiB; its node goes to d->path. */
+static int null_make(struct disk *d, unsigned int mb)
+{
+	static unsigned int serial;
+	char path[96];
+	int err = null_module(d);
+
+	if (err)
+		return err;
+	snprintf(d->null, sizeof(d->null), "nb%d-%u", getpid(), serial++);
+	snprintf(path, sizeof(path), NULLB_DIR "/%s", d->null);
+	if (mkdir(path, 0700)) {
+		d->null[0] = 0;
+		return disk_refuse(d, -errno, "a null_blk device");
+	}
+	err = null_configure(d, mb);
+	if (err)
+		return disk_refuse(d, err, "null_blk attributes");
+	snprintf(d->path, sizeof(d->path), "/dev/%s", d->null);
+	for (int i = 0; i < 100 && access(d->path, F_OK); i++)
+		usleep(20000);
+	return access(d->path, F_OK) ? disk_refuse(d, -errno, d->path) : 0;
+}
+
+static int file_make(struct disk *d, const char *dir)
+{
+	static unsigned int serial;
+	int fd, err = 0;
+
+	snprintf(d->path, sizeof(d->path), "%s/disk-%d-%u", dir, getpid(), serial++);
+	fd = open(d->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return disk_refuse(d, -errno, d->path);
+	if (ftruncate(fd, (off_t)d->o.mb << 20))
+		err = -errno;
+	else if (!d->o.sparse)
+		err = -posix_fallocate(fd, 0, (off_t)d->o.mb << 20);
+	close(fd);
+	return err ? disk_refuse(d, err, "a file") : 0;
+}
+
+/* Mounts of our own, which end with the last process of the test. */
+static int disk_mount(struct disk *d, const char *source, const char *type, const char *data)
+{
+	static unsigned int serial;
+
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return disk_refuse(d, -errno, "a mount namespace");
+	snprintf(d->dir, sizeof(d->dir), "/tmp/mnt-%d-%u", getpid(), serial++);
+	if (mkdir(d->dir, 0700)) {
+		d->dir[0] = 0;
+		return disk_refuse(d, -errno, "a directory in /tmp");
+	}
+	return mount(source, d->dir, type, 0, data) ? disk_refuse(d, -errno, type) : 0;
+}
+
+static int tmpfs_make(struct disk *d)
+{
+	char data[32];
+	int err;
+
+	snprintf(data, sizeof(data), "size=%um", d->o.fs_mb ? d->o.fs_mb : d->o.mb + 4);
+	err = disk_mount(d, "tmpfs", "tmpfs", data);
+	return err ? err : file_make(d, d->dir);
+}
+
+static int fs_make(struct disk *d, const char *type, unsigned int mb)
+{
+	char node[sizeof(d->path)];
+	int err = null_make(d, mb);
+
+	if (err)
+		return err;
+	if (shell("grep -qw %s /proc/filesystems || modprobe %s", type, type))
+		return disk_refuse(d, -ENODEV, type);
+	if (shell("command -v mkfs.%s", type))
+		return disk_refuse(d, -ENOENT, "no mkfs for it");
+	snprintf(node, sizeof(node), "%s", d->path);
+	if (shell("mkfs.%s %s %s", type, type[0] == 'e' ? "-q -F -m 0" : "-q -f", node))
+		return disk_refuse(d, -EIO, "mkfs");
+	err = disk_mount(d, node, type, NULL);
+	return err ? err : file_make(d, d->dir);
+}
+
+static int loop_make(struct disk *d)
+{
+	struct loop_config c = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+	int err = tmpfs_make(d), control, n, back;
+
+	if (err)
+		return err;
+	if (access("/dev/loop-control", F_OK))
+		shell("modprobe loop");
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		return disk_refuse(d, -errno, "no loop devices");
+	n = ioctl(control, LOOP_CTL_GET_FREE);
+	close(control);
+	if (n < 0)
+		return disk_refuse(d, -errno, "a free loop device");
+	back = open(d->path, O_RDWR | O_CLOEXEC);
+	snprintf(d->path, sizeof(d->path), "/dev/loop%d", n);
+	d->loop = open(d->path, O_RDWR | O_CLOEXEC);
+	c.fd = back;
+	c.block_size = d->o.block_size;
+	err = d->loop < 0 || ioctl(d->loop, LOOP_CONFIGURE, &c) ? -errno : 0;
+	close(back);
+	return err ? disk_refuse(d, err, d->path) : 0;
+}
+
+static int disk_make_kind(struct disk *d)
+{
+	switch (d->o.kind) {
+	case DISK_NULL:
+	case DISK_BLOCK_CACHED:
+		return null_make(d, d->o.mb);
+	case DISK_LOOP:
+		return loop_make(d);
+	case DISK_TMPFS:
+		return tmpfs_make(d);
+	case DISK_XFS_DIRECT:
+		return fs_make(d, "xfs", d->o.fs_mb ? d->o.fs_mb : 320);
+	default:
+		return fs_make(d, "ext4", d->o.fs_mb ? d->o.fs_mb : d->o.mb + 16);
+	}
+}
+
+static bool disk_is_direct(const struct disk *d)
+{
+	return disk_is_bdev(d) || d->o.kind == DISK_EXT4_DIRECT || d->o.kind == DISK_XFS_DIRECT;
+}
+
+int __disk_make(struct disk *d, const struct disk_options *o)
+{
+	int err;
+
+	memset(d, 0, sizeof(*d));
+	d->o = *o;
+	d->o.mb = o->mb ? o->mb : 16;
+	d->fd = -1;
+	d->loop = -1;
+	d->sectors = (uint64_t)d->o.mb << 11;
+	if (geteuid())
+		return disk_refuse(d, -EPERM, "not root");
+	err = disk_make_kind(d);
+	if (err) {
+		disk_free(d);
+		return err;
+	}
+	d->fd = disk_open(d, O_RDWR | (disk_is_direct(d) ? O_DIRECT : 0));
+	return 0;
+}
+
+void disk_free(struct disk *d)
+{
+	char path[96];
+
+	if (d->fd >= 0)
+		close(d->fd);
+	if (d->loop >= 0)
+		close(d->loop);
+	if (d->dir[0]) {
+		umount2(d->dir, MNT_DETACH);
+		rmdir(d->dir);
+	}
+	if (d->null[0]) {
+		snprintf(path, sizeof(path), NULLB_DIR "/%s", d->null);
+		__disk_set_null(d, "power", "0");
+		rmdir(path);
+	}
+	d->fd = -1;
+	d->loop = -1;
+	d->dir[0] = 0;
+	d->null[0] = 0;
+}
+
+bool disk_is_bdev(const struct disk *d)
+{
+	return d->o.kind == DISK_NULL || d->o.kind == DISK_LOOP;
+}
+
+int disk_open(const struct disk *d, int flags)
+{
+	int fd = open(d->path, flags | O_CLOEXEC);
+
+	check(fd >= 0, "open %s: %s", d->path, strerror(errno));
+	return fd;
+}
+
+void disk_peek(const struct disk *d, void *buf, uint32_t len, uint64_t offset)
+{
+	int fd = disk_open(d, O_RDONLY | (disk_is_direct(d) ? O_DIRECT : 0));
+	uint64_t from = offset & ~4095ULL;
+	size_t span = (offset + len - from + 4095) & ~4095ULL;
+	void *page;
+	ssize_t n;
+
+	check(span <= DISK_PEEK_MAX, "a peek at %u bytes", len);
+	check(!posix_memalign(&page, 4096, span), "memory for a peek");
+	n = pread(fd, page, span, from);
+	check(n >= (ssize_t)(offset + len - from), "read %s: %s", d->path, strerror(errno));
+	memcpy(buf, (char *)page + (offset - from), len);
+	free(page);
+	close(fd);
+}
+
+/* --- device mapper ------------------------------------------------------------------------ */
+
+/* Nobody runs udev in a lab: dmsetup makes the nodes itself. */
+#define DMSETUP	"DM_DISABLE_UDEV=1 dmsetup --noudevsync"
+
+bool dm_target(const char *module)
+{
+	if (shell("command -v dmsetup"))
+		return false;
+	if (access("/dev/mapper/control", F_OK) && shell("modprobe dm-mod"))
+		return false;
+	return !strcmp(module, "dm-mod") || !shell("modprobe %s", module);
+}
+
+static int dm_load(const char *verb, const char *name, const char *table)
+{
+	char command[160];
+	FILE *p;
+
+	snprintf(command, sizeof(command), DMSETUP " %s %s >/dev/null", verb, name);
+	p = popen(command, "we");
+	if (!p)
+		return -errno;
+	fputs(table, p);
+	return pclose(p) ? -EIO : 0;
+}
+
+int __dm_create(struct dm *m, const char *table)
+{
+	static unsigned int serial;
+	int err;
+
+	snprintf(m->name, sizeof(m->name), "ferry%d-%u", getpid(), serial++);
+	snprintf(m->path, sizeof(m->path), "/dev/mapper/%s", m->name);
+	err = dm_load("create", m->name, table);
+	if (err)
+		m->name[0] = 0;
+	return err;
+}
+
+void dm_reload(const struct dm *m, const char *table)
+{
+	check_ok(dm_load("reload", m->name, table), "dmsetup reload");
+	check(!shell(DMSETUP " suspend --nolockfs %s", m->name), "dmsetup suspend");
+	check(!shell(DMSETUP " resume %s", m->name), "dmsetup resume");
+}
+
+void dm_remove(const struct dm *m)
+{
+	if (m->name[0])
+		check(!shell(DMSETUP " remove --retry %s", m->name), "dmsetup remove %s", m->name);
+}
+
+void dm_message(const struct dm *m, const char *text)
+{
+	check(!shell(DMSETUP " message %s 0 %s", m->name, text), "dmsetup message %s", text);
+}
