@@ -17,8 +17,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "backend/drive.h"
 #include "backend/netdev.h"
 #include "dev/acpi_pm.h"
+#include "dev/blk.h"
 #include "dev/legacy.h"
 #include "dev/net.h"
 #include "dev/rng.h"
@@ -38,6 +40,7 @@ struct vm_device {
 	struct virtio_pci pci;
 	union {
 		struct net_dev net;
+		struct blk_dev blk;
 		struct rng_dev rng;
 	};
 };
@@ -55,6 +58,8 @@ struct vm {
 	struct pci_bus pci;
 	unsigned int n_netdevs;
 	struct netdev netdev[CONFIG_DEVICES_MAX];
+	unsigned int n_drives;
+	struct drive drive[CONFIG_DEVICES_MAX];
 	unsigned int n_devices;
 	struct vm_device *device;
 	int signal_fd;
@@ -145,6 +150,47 @@ static struct netdev *vm_find_netdev(struct vm *vm, const char *id)
 	return NULL;
 }
 
+/* A drive without a device is not opened. */
+static bool vm_drive_used(const struct vm *vm, const struct drive_config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->cfg->n_devices; i++)
+		if (vm->cfg->device[i].type->kind == DEVICE_BLK &&
+		    !strcmp(vm->cfg->device[i].blk.drive, cfg->id))
+			return true;
+	return false;
+}
+
+static int vm_create_drives(struct vm *vm, struct error *e)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < vm->cfg->n_drives; i++) {
+		const struct drive_config *cfg = &vm->cfg->drive[i];
+
+		if (!vm_drive_used(vm, cfg))
+			continue;
+		ret = drive_init(&vm->drive[vm->n_drives++], &vm->machine, cfg, vm->say, e);
+		if (ret) {
+			error_prefix(e, cfg->where);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static struct drive *vm_find_drive(struct vm *vm, const char *id)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->n_drives; i++)
+		if (!strcmp(vm->drive[i].cfg->id, id))
+			return &vm->drive[i];
+	return NULL;
+}
+
 static u64 vm_ring_features(const struct device_config *cfg)
 {
 	return virtio_ring_features(cfg->virtio.packed, cfg->virtio.event_idx,
@@ -169,6 +215,27 @@ static int vm_init_net(struct vm *vm, struct vm_device *d, struct error *e)
 	return net_init(&d->net, &vm->machine, &dev, &netdev_ops, nd, e);
 }
 
+static int vm_init_blk(struct vm *vm, struct vm_device *d, struct error *e)
+{
+	const struct blk_config *cfg = &d->cfg->blk;
+	struct drive *drive = vm_find_drive(vm, cfg->drive);
+	const struct blk_dev_config dev = {
+		.features = blk_config_features(cfg) | vm_ring_features(d->cfg),
+		.queues = cfg->num_queues,
+		.queue_size = cfg->queue_size,
+		.write_cache = cfg->write_cache == TRI_AUTO ? drive->cfg->cache.writeback :
+			       cfg->write_cache == TRI_ON,
+		.logical_block = cfg->logical_block,
+		.physical_block = cfg->physical_block,
+		.min_io = cfg->min_io,
+		.opt_io = cfg->opt_io,
+		.serial = cfg->serial ?: drive->cfg->serial,
+	};
+
+	d->v = &d->blk.v;
+	return blk_init(&d->blk, &vm->machine, &dev, &drive_ops, drive, e);
+}
+
 static int vm_init_rng(struct vm *vm, struct vm_device *d, struct error *e)
 {
 	d->v = &d->rng.v;
@@ -187,6 +254,9 @@ static int vm_init_device(struct vm *vm, struct vm_device *d, struct error *e)
 	switch (d->cfg->type->kind) {
 	case DEVICE_NET:
 		ret = vm_init_net(vm, d, e);
+		break;
+	case DEVICE_BLK:
+		ret = vm_init_blk(vm, d, e);
 		break;
 	case DEVICE_RNG:
 		ret = vm_init_rng(vm, d, e);
@@ -246,6 +316,16 @@ static int vm_create_serial(struct vm *vm, struct error *e)
 	return 0;
 }
 
+/* A disk that fails here needs a reset, which its guest is told. */
+static void vm_refresh_disks(struct vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->n_devices; i++)
+		if (vm->device[i].cfg->type->kind == DEVICE_BLK)
+			blk_refresh(&vm->device[i].blk);
+}
+
 static void vm_signal(void *opaque, u32 events)
 {
 	struct vm *vm = opaque;
@@ -257,6 +337,10 @@ static void vm_signal(void *opaque, u32 events)
 		return;
 	if (si.ssi_signo == SIGUSR1) {
 		acpi_pm_raise(&vm->pm, X86_ACPI_EVENT_POWER);
+		return;
+	}
+	if (si.ssi_signo == SIGUSR2) {
+		vm_refresh_disks(vm);
 		return;
 	}
 	snprintf(text, sizeof(text), "terminating on signal %u from pid %u", si.ssi_signo,
@@ -272,8 +356,9 @@ static void vm_request(void *opaque, u32 events)
 }
 
 /*
- * SIGINT, SIGTERM and SIGHUP end the VM, SIGUSR1 presses its power button. They
- * are blocked in every thread, which all inherit the mask, and read from one place.
+ * SIGINT, SIGTERM and SIGHUP end the VM, SIGUSR1 presses its power button, SIGUSR2
+ * looks whether disks have another size. They are blocked in every thread, which all
+ * inherit the mask, and read from one place.
  */
 static int vm_create_signals(struct vm *vm, struct error *e)
 {
@@ -286,6 +371,7 @@ static int vm_create_signals(struct vm *vm, struct error *e)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	vm->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -345,6 +431,8 @@ static int vm_build(struct vm *vm, struct error *e)
 		ret = vm_create_signals(vm, e);
 	if (!ret)
 		ret = vm_create_netdevs(vm, e);
+	if (!ret)
+		ret = vm_create_drives(vm, e);
 	if (!ret)
 		ret = vm_create_devices(vm, e);
 	if (!ret)
@@ -457,6 +545,8 @@ void vm_destroy(struct vm *vm)
 	free(vm->device);
 	while (vm->n_netdevs)
 		netdev_destroy(&vm->netdev[--vm->n_netdevs]);
+	while (vm->n_drives)
+		drive_destroy(&vm->drive[--vm->n_drives]);
 	chardev_destroy(&vm->chardev);
 	serial_destroy(&vm->serial);
 	if (vm->signal_fd >= 0)

@@ -64,23 +64,13 @@ static int netdev_open_tap(struct netdev *nd, struct error *e)
 static int netdev_open_vhost(const struct netdev *nd, const int *fds, unsigned int i,
 			     struct error *e)
 {
-	const char *path = nd->cfg->vhostdev;
-	int fd;
-
 	if (fds) {
 		if (fcntl(fds[i], F_SETFD, FD_CLOEXEC) < 0)
 			return error_set(e, EBADF, "file descriptor %d is not open", fds[i]);
 		fcntl(fds[i], F_SETFL, fcntl(fds[i], F_GETFL) | O_NONBLOCK);
 		return fds[i];
 	}
-	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0)
-		return fd;
-	error_errno(e, errno, "vhost: could not open '%s'", path);
-	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
-		error_hint(e, "Is the module loaded? 'modprobe ferry_net', or vhost=off to do "
-			   "without.");
-	return -errno;
+	return vhost_open(nd->cfg->vhostdev, "ferry_net", e);
 }
 
 static int netdev_init_vhost(struct netdev *nd, struct error *e)
@@ -119,7 +109,7 @@ static void netdev_close_vhost(struct netdev *nd)
 	unsigned int i;
 
 	for (i = 0; nd->vhost && i < nd->tap.n; i++)
-		vhost_net_destroy(&nd->vhost[i]);
+		vhost_destroy(&nd->vhost[i]);
 	nd->use_vhost = false;
 }
 
@@ -200,7 +190,7 @@ static u64 netdev_features(void *backend, u64 wanted)
 	if (!nd->tap.vnet_hdr)
 		f &= ~BIT_ULL(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
 	if (nd->use_vhost)
-		f &= ~VHOST_RING_FEATURES | nd->vhost[0].features;
+		f &= ~VHOST_NET_FEATURES | nd->vhost[0].features;
 	return f;
 }
 

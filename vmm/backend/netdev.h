@@ -6,7 +6,7 @@
 #include "../dev/net.h"
 #include "netloop.h"
 #include "tap.h"
-#include "vhost.h"
+#include "vhost_net.h"
 
 #define NETDEV_PAIRS_MAX	128U
 
@@ -39,7 +39,7 @@ struct netdev {
 	netdev_warn warn;
 	struct tap tap;
 	bool use_vhost;
-	struct vhost_net *vhost;	/* one a pair */
+	struct vhost *vhost;	/* one a pair */
 	struct netloop *loop;		/* one a pair */
 	struct net_dev *dev;		/* while started */
 	unsigned int pairs;		/* in use */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Role: hand a queue pair to a vhost-net device: ring addresses, memory table,
- *	eventfds, tap. The queue's kick eventfd is the one that KVM signals at the
- *	guest's notification, and its call eventfd the one that KVM watches, so that
- *	no packet comes near this program.
+ * Role: hand queues to a vhost device: ring addresses, memory table, eventfds. The
+ *	queue's kick eventfd is the one that KVM signals at the guest's notification,
+ *	and its call eventfd the one that KVM watches, so that no packet and no request
+ *	comes near this program.
  * Threads: main, and vCPUs (a driver becomes ready, or resets).
  * Locks: the machine's lock is held by the caller.
  */
@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <linux/vhost.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -21,14 +20,34 @@
 /* Index and wrap counter at which a packed ring starts, twice. */
 #define VHOST_PACKED_BASE	0x80008000U
 
-static int vhost_ioctl(const struct vhost_net *vh, unsigned long req, const void *arg)
+int vhost_ioctl(const struct vhost *vh, unsigned long req, const void *arg)
 {
 	return ioctl(vh->fd, req, arg) < 0 ? -errno : 0;
 }
 
+int vhost_set_file(const struct vhost *vh, unsigned long req, unsigned int i, int fd)
+{
+	struct vhost_vring_file f = { .index = i, .fd = fd };
+
+	return vhost_ioctl(vh, req, &f);
+}
+
+int vhost_open(const char *path, const char *module, struct error *e)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK), err = errno;
+
+	if (fd >= 0)
+		return fd;
+	error_errno(e, err, "vhost: could not open '%s'", path);
+	if (err == ENOENT || err == ENODEV || err == ENXIO)
+		error_hint(e, "Is the module loaded? 'modprobe %s', or vhost=off to do without.",
+			   module);
+	return -err;
+}
+
 static void vhost_err(void *opaque, u32 events)
 {
-	struct vhost_net *vh = opaque;
+	struct vhost *vh = opaque;
 	eventfd_t n;
 
 	(void)events;
@@ -37,34 +56,17 @@ static void vhost_err(void *opaque, u32 events)
 		virtio_needs_reset(vh->v);
 }
 
-static int vhost_set_poll(const struct vhost_net *vh, u32 poll_us)
-{
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < 2 && poll_us && !ret; i++) {
-		struct vhost_vring_state s = { .index = i, .num = poll_us };
-
-		ret = vhost_ioctl(vh, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &s);
-	}
-	return ret;
-}
-
-int vhost_net_init(struct vhost_net *vh, struct machine *m, int fd, u32 poll_us,
-		   struct error *e)
+int vhost_init(struct vhost *vh, struct machine *m, int fd, struct error *e)
 {
 	int ret;
 
-	*vh = (struct vhost_net){ .m = m, .fd = fd, .err_fd = -1 };
+	*vh = (struct vhost){ .m = m, .fd = fd, .err_fd = -1 };
 	ret = vhost_ioctl(vh, VHOST_SET_OWNER, NULL);
 	if (ret)
 		return error_errno(e, ret, "vhost: could not become the device's owner");
 	ret = vhost_ioctl(vh, VHOST_GET_FEATURES, &vh->features);
 	if (ret)
 		return error_errno(e, ret, "vhost: could not read the device's features");
-	ret = vhost_set_poll(vh, poll_us);
-	if (ret)
-		return error_errno(e, ret, "vhost: poll-us=%u was refused", poll_us);
 	vh->err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vh->err_fd < 0)
 		return error_errno(e, errno, "eventfd");
@@ -73,7 +75,7 @@ int vhost_net_init(struct vhost_net *vh, struct machine *m, int fd, u32 poll_us,
 	return ret ? error_errno(e, ret, "event loop") : 0;
 }
 
-void vhost_net_destroy(struct vhost_net *vh)
+void vhost_destroy(struct vhost *vh)
 {
 	if (!vh->m)
 		return;
@@ -82,10 +84,10 @@ void vhost_net_destroy(struct vhost_net *vh)
 		close(vh->err_fd);
 	if (vh->fd >= 0)
 		close(vh->fd);
-	*vh = (struct vhost_net){ .fd = -1, .err_fd = -1 };
+	*vh = (struct vhost){ .fd = -1, .err_fd = -1 };
 }
 
-static int vhost_set_memory(const struct vhost_net *vh)
+static int vhost_set_memory(const struct vhost *vh)
 {
 	const struct ram *ram = &vh->m->ram;
 	struct vhost_memory *mem;
@@ -107,21 +109,22 @@ static int vhost_set_memory(const struct vhost_net *vh)
 	return ret;
 }
 
-static int vhost_set_file(const struct vhost_net *vh, unsigned long req, unsigned int i, int fd)
+int vhost_begin(struct vhost *vh, struct virtio_dev *v, u64 features)
 {
-	struct vhost_vring_file f = { .index = i, .fd = fd };
+	int ret;
 
-	return vhost_ioctl(vh, req, &f);
+	vh->v = v;
+	ret = vhost_ioctl(vh, VHOST_SET_FEATURES, &features);
+	return ret ?: vhost_set_memory(vh);
 }
 
-static int vhost_set_addresses(const struct vhost_net *vh, const struct virtio_dev *v,
-			       const struct virtq *q, unsigned int i)
+static int vhost_set_addresses(const struct vhost *vh, const struct virtq *q, unsigned int i)
 {
 	const struct ram *ram = &vh->m->ram;
 	struct vhost_vring_addr a = { .index = i };
 	struct virtq_layout l;
 
-	virtq_layout(v, q, &l);
+	virtq_layout(vh->v, q, &l);
 	a.desc_user_addr = (uintptr_t)ram_ptr(ram, q->desc, l.desc);
 	a.avail_user_addr = (uintptr_t)ram_ptr(ram, q->driver, l.driver);
 	a.used_user_addr = (uintptr_t)ram_ptr(ram, q->device, l.device);
@@ -130,10 +133,9 @@ static int vhost_set_addresses(const struct vhost_net *vh, const struct virtio_d
 	return vhost_ioctl(vh, VHOST_SET_VRING_ADDR, &a);
 }
 
-static int vhost_set_queue(const struct vhost_net *vh, const struct virtio_dev *v,
-			   const struct virtq *q, unsigned int i)
+int vhost_set_queue(const struct vhost *vh, const struct virtq *q, unsigned int i)
 {
-	bool packed = virtio_has(v, VIRTIO_F_RING_PACKED);
+	bool packed = virtio_has(vh->v, VIRTIO_F_RING_PACKED);
 	struct vhost_vring_state num = { .index = i, .num = q->size };
 	struct vhost_vring_state base = { .index = i, .num = packed ? VHOST_PACKED_BASE : 0 };
 	int ret;
@@ -144,7 +146,7 @@ static int vhost_set_queue(const struct vhost_net *vh, const struct virtio_dev *
 	if (!ret)
 		ret = vhost_ioctl(vh, VHOST_SET_VRING_BASE, &base);
 	if (!ret)
-		ret = vhost_set_addresses(vh, v, q, i);
+		ret = vhost_set_addresses(vh, q, i);
 	if (!ret)
 		ret = vhost_set_file(vh, VHOST_SET_VRING_KICK, i, q->kick_fd);
 	if (!ret)
@@ -154,43 +156,11 @@ static int vhost_set_queue(const struct vhost_net *vh, const struct virtio_dev *
 	return ret;
 }
 
-static int vhost_set_features(const struct vhost_net *vh, const struct virtio_dev *v,
-			      bool tap_has_hdr)
-{
-	u64 f = v->acked & VHOST_RING_FEATURES;
-
-	/* Where the tap has no header, the kernel makes up and takes off an empty one. */
-	if (!tap_has_hdr)
-		f |= BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR);
-	return vhost_ioctl(vh, VHOST_SET_FEATURES, &f);
-}
-
-int vhost_net_start(struct vhost_net *vh, struct virtio_dev *v, unsigned int first, int tap,
-		    bool tap_has_hdr)
-{
-	unsigned int i;
-	int ret;
-
-	vh->v = v;
-	ret = vhost_set_features(vh, v, tap_has_hdr);
-	if (!ret)
-		ret = vhost_set_memory(vh);
-	for (i = 0; i < 2 && !ret; i++)
-		ret = vhost_set_queue(vh, v, &v->queue[first + i], i);
-	for (i = 0; i < 2 && !ret; i++)
-		ret = vhost_set_file(vh, VHOST_NET_SET_BACKEND, i, tap);
-	if (ret)
-		vhost_net_stop(vh);
-	return ret;
-}
-
-void vhost_net_stop(struct vhost_net *vh)
+void vhost_end(struct vhost *vh, unsigned int queues)
 {
 	unsigned int i;
 
-	for (i = 0; i < 2; i++)
-		vhost_set_file(vh, VHOST_NET_SET_BACKEND, i, -1);
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < queues; i++) {
 		vhost_set_file(vh, VHOST_SET_VRING_KICK, i, -1);
 		vhost_set_file(vh, VHOST_SET_VRING_CALL, i, -1);
 	}

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The kernel's side of a queue pair, by the standard ioctls of <linux/vhost.h>. */
+/*
+ * A vhost device, by the standard ioctls of <linux/vhost.h>: what every kind has in
+ * common. vhost_net.h and vhost_blk.h add how each is started.
+ */
 #ifndef FERRY_VMM_BACKEND_VHOST_H
 #define FERRY_VMM_BACKEND_VHOST_H
 
-#include "../dev/net.h"
+#include "../virtio/virtio.h"
 
-/* Feature bits that the kernel decides about; all others are the tap's. */
+/* Feature bits of rings, which the kernel decides about. */
 #define VHOST_RING_FEATURES						\
 	(VIRTIO_BIT(F_VERSION_1) | VIRTIO_BIT(F_RING_PACKED) |		\
-	 BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | BIT_ULL(VIRTIO_RING_F_EVENT_IDX) | \
-	 BIT_ULL(VIRTIO_NET_F_MRG_RXBUF))
+	 BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | BIT_ULL(VIRTIO_RING_F_EVENT_IDX))
 
-struct vhost_net {
+struct vhost {
 	struct machine *m;
 	int fd;
 	u64 features;		/* what the device offers */
@@ -20,25 +22,31 @@ struct vhost_net {
 	struct virtio_dev *v;	/* while started */
 };
 
-/* Take over the open device @fd. */
-int vhost_net_init(struct vhost_net *vh, struct machine *m, int fd, u32 poll_us,
-		   struct error *e);
-void vhost_net_destroy(struct vhost_net *vh);
+/* Open a vhost device; @module is what the user may have to load. */
+int vhost_open(const char *path, const char *module, struct error *e);
+
+/* Take over the open device @fd, also if this fails. */
+int vhost_init(struct vhost *vh, struct machine *m, int fd, struct error *e);
+void vhost_destroy(struct vhost *vh);
+
+/* One ioctl; 0 or a negative errno. */
+int vhost_ioctl(const struct vhost *vh, unsigned long req, const void *arg);
+int vhost_set_file(const struct vhost *vh, unsigned long req, unsigned int i, int fd);
 
 /**
- * vhost_net_start - let the kernel serve one queue pair
- * @vh: the device
- * @v: the virtio device, whose driver is ready
- * @first: index of its receive queue; the transmit queue is the next
- * @tap: the tap's descriptor for this pair
- * @tap_has_hdr: whether that gives and takes virtio-net headers
+ * vhost_begin - tell the kernel of a device whose driver is ready
+ * @vh: the vhost device
+ * @v: the virtio device
+ * @features: negotiated, of those that the vhost device offers
  *
- * Return: 0, or a negative errno with everything as it was.
+ * Sets features and memory. Queues follow, then the back end.
  */
-int vhost_net_start(struct vhost_net *vh, struct virtio_dev *v, unsigned int first, int tap,
-		    bool tap_has_hdr);
+int vhost_begin(struct vhost *vh, struct virtio_dev *v, u64 features);
 
-/* When it returns, the kernel touches neither queues nor memory. */
-void vhost_net_stop(struct vhost_net *vh);
+/* Set queue @i of the vhost device up to serve @q; the back end starts it. */
+int vhost_set_queue(const struct vhost *vh, const struct virtq *q, unsigned int i);
+
+/* Take the eventfds of the first @queues away, whose back end is off, and forget the guest. */
+void vhost_end(struct vhost *vh, unsigned int queues);
 
 #endif /* FERRY_VMM_BACKEND_VHOST_H */

@@ -20,9 +20,11 @@ static int ram_add(struct ram *r, u64 gpa, u64 size, struct error *e)
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return error_errno(e, errno, "cannot set up guest memory 'pc.ram'");
-	/* Both are advice: a kernel without either runs the guest all the same. */
+	/* All are advice: a kernel without one runs the guest all the same. */
 	madvise(p, size, MADV_HUGEPAGE);
 	madvise(p, size, MADV_DONTDUMP);
+	/* The servers of images are forked, and the one that stays would keep pages. */
+	madvise(p, size, MADV_DONTFORK);
 	*reg = (struct ram_region){ gpa, size, p };
 	r->n++;
 	return 0;

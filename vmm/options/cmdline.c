@@ -257,6 +257,35 @@ static int take_monitor(struct config *c, const char *arg, struct error *e)
 	return 0;
 }
 
+static int take_hda(struct config *c, const char *arg, struct error *e)
+{
+	return config_add_disk(c, arg, 0, "-hda ", e);
+}
+
+static int take_hdb(struct config *c, const char *arg, struct error *e)
+{
+	return config_add_disk(c, arg, 1, "-hdb ", e);
+}
+
+static int take_hdc(struct config *c, const char *arg, struct error *e)
+{
+	return config_add_disk(c, arg, 2, "-hdc ", e);
+}
+
+static int take_hdd(struct config *c, const char *arg, struct error *e)
+{
+	return config_add_disk(c, arg, 3, "-hdd ", e);
+}
+
+static int take_cdrom(struct config *c, const char *arg, struct error *e)
+{
+	(void)c;
+	error_set(e, EINVAL, "there are no CD-ROM drives");
+	error_hint(e, "A disk that cannot be written does as well: -drive file=%s,format=raw,"
+		   "readonly=on", arg);
+	return -EINVAL;
+}
+
 struct cmd_option {
 	const char *name;
 	const char *arg;	/* its argument in the help, NULL if it has none */
@@ -273,6 +302,12 @@ static const struct cmd_option cmd_options[] = {
 	{ "append", "CMDLINE", "kernel command line", take_append },
 	{ "netdev", "tap,id=ID[,...]", "host side of a network card ('-netdev help')",
 	  config_add_netdev },
+	{ "drive", "file=FILE[,...]", "a disk ('-drive help')", config_add_drive },
+	{ "hda", "FILE", "the first disk; -hdb, -hdc and -hdd are the others", take_hda },
+	{ "hdb", "FILE", NULL, take_hdb },
+	{ "hdc", "FILE", NULL, take_hdc },
+	{ "hdd", "FILE", NULL, take_hdd },
+	{ "cdrom", "FILE", NULL, take_cdrom },
 	{ "device", "DRIVER[,PROP=VALUE,...]",
 	  "add a device ('-device help', '-device DRIVER,help')", config_add_device },
 	{ "serial", "DEV", "stdio, mon:stdio, file:PATH, pty, null or none (default: mon:stdio)",
@@ -305,10 +340,12 @@ static void print_help(void)
 	size_t i;
 
 	printf("ferry version %s\n"
-	       "usage: ferry [options]\n"
+	       "usage: ferry [options] [FILE]       FILE: the first disk\n"
 	       "       ferry stat [-json]           counters of the kernel's queues\n"
-	       "       ferry tap add NAME [br=BRIDGE] [queues=N] [user=USER] | tap del NAME\n"
-	       "       ferry bridge add NAME [ADDRESS/LEN] | bridge del NAME\n\n"
+	       "       ferry tap add NAME [bridge=BRIDGE] [address=ADDR/LEN] [queues=N] "
+	       "[user=USER]\n"
+	       "       ferry bridge add NAME [address=ADDR/LEN]\n"
+	       "       ferry tap|bridge del NAME\n\n"
 	       "Options are QEMU's:\n", FERRY_VERSION);
 	for (i = 0; i < ARRAY_SIZE(cmd_options); i++) {
 		const struct cmd_option *o = &cmd_options[i];
@@ -356,6 +393,15 @@ static bool print_netdev_help(const char *arg)
 	return true;
 }
 
+static bool print_drive_help(const char *arg)
+{
+	if (strcmp(arg, "help") && strcmp(arg, "?"))
+		return false;
+	printf("drive options:\n");
+	opt_print_help(&drive_table);
+	return true;
+}
+
 /* Options that print and end; CONFIG_DONE if this was one. */
 static int take_help(const struct cmd_option *o, const char *arg)
 {
@@ -368,7 +414,8 @@ static int take_help(const struct cmd_option *o, const char *arg)
 		return CONFIG_DONE;
 	}
 	if ((!strcmp(o->name, "device") && print_device_help(arg)) ||
-	    (!strcmp(o->name, "netdev") && print_netdev_help(arg)))
+	    (!strcmp(o->name, "netdev") && print_netdev_help(arg)) ||
+	    (!strcmp(o->name, "drive") && print_drive_help(arg)))
 		return CONFIG_DONE;
 	if ((!strcmp(o->name, "machine") || !strcmp(o->name, "M")) && !strcmp(arg, "help")) {
 		printf("Supported machines are:\nferry                PCI, ACPI and virtio "
@@ -395,9 +442,12 @@ static int take_option(struct config *c, int argc, char **argv, int *i, struct e
 	char prefix[160];
 	int ret;
 
-	if (word[0] != '-')
-		return error_set(e, EINVAL, "%s: Could not open '%s': disk images are not "
-				 "supported yet", word, word);
+	if (word[0] != '-') {
+		ret = config_add_disk(c, word, 0, "", e);
+		if (ret)
+			error_prefix(e, word);
+		return ret;
+	}
 	o = find_option(word + 1 + (word[1] == '-'));
 	if (!o)
 		return error_set(e, EINVAL, "%s: invalid option", word);
@@ -452,6 +502,10 @@ void config_free(struct config *c)
 	for (i = 0; i < c->n_netdevs; i++) {
 		opt_free(&netdev_table, &c->netdev[i]);
 		free(c->netdev[i].where);
+	}
+	for (i = 0; i < c->n_drives; i++) {
+		opt_free(&drive_table, &c->drive[i]);
+		free(c->drive[i].where);
 	}
 	for (i = 0; i < c->n_devices; i++) {
 		opt_free(&c->device[i].type->table, &c->device[i]);

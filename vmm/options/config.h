@@ -7,6 +7,7 @@
 #define FERRY_VMM_OPTIONS_CONFIG_H
 
 #include "../backend/chardev.h"
+#include "../backend/drive.h"
 #include "../backend/netdev.h"
 #include "table.h"
 
@@ -22,6 +23,20 @@ struct net_config {
 	bool guest_tso4, guest_tso6, guest_ecn, guest_ufo, guest_uso4, guest_uso6;
 	bool host_tso4, host_tso6, host_ecn, host_ufo, host_uso;
 };
+
+/* -device virtio-blk-pci,... */
+struct blk_config {
+	char *drive;
+	char *serial;		/* NULL: the drive's */
+	u32 num_queues;		/* BLK_QUEUES_AUTO: one a processor */
+	u32 queue_size;
+	u64 logical_block, physical_block, min_io, opt_io;	/* bytes; 0: the disk's */
+	bool discard, write_zeroes, config_wce, share_rw;
+	enum tri write_cache;	/* auto: as the drive's cache= says */
+	char *werror, *rerror;
+};
+
+#define BLK_QUEUES_AUTO		0xffffU
 
 /* -device virtio-rng-pci,... */
 struct rng_config {
@@ -47,6 +62,7 @@ struct device_config {
 	struct virtio_config virtio;
 	union {
 		struct net_config net;
+		struct blk_config blk;
 		struct rng_config rng;
 	};
 
@@ -55,6 +71,7 @@ struct device_config {
 
 enum device_kind {
 	DEVICE_NET,
+	DEVICE_BLK,
 	DEVICE_RNG,
 };
 
@@ -74,7 +91,10 @@ const struct device_type *device_type_at(size_t i);
 /* The virtio-net features that a device is to offer where its backend can. */
 u64 net_config_features(const struct net_config *n, bool several_pairs);
 
-extern const struct opt_table netdev_table;
+/* Likewise virtio-blk. */
+u64 blk_config_features(const struct blk_config *b);
+
+extern const struct opt_table netdev_table, drive_table;
 
 #define CONFIG_DEVICES_MAX	31	/* slots of bus 0 beside the host bridge */
 
@@ -90,6 +110,8 @@ struct config {
 
 	unsigned int n_netdevs;
 	struct netdev_config netdev[CONFIG_DEVICES_MAX];
+	unsigned int n_drives;
+	struct drive_config drive[CONFIG_DEVICES_MAX];
 	unsigned int n_devices;
 	struct device_config device[CONFIG_DEVICES_MAX];
 };
@@ -106,10 +128,21 @@ void config_free(struct config *c);
 /* The pieces, by option. */
 int config_add_netdev(struct config *c, const char *arg, struct error *e);
 int config_add_device(struct config *c, const char *arg, struct error *e);
+int config_add_drive(struct config *c, const char *arg, struct error *e);
 int config_set_memory(struct config *c, const char *arg, struct error *e);
 int config_set_smp(struct config *c, const char *arg, struct error *e);
 int config_set_serial(struct config *c, const char *arg, struct error *e);
 int config_check_machine(const char *arg, struct error *e);
 int config_check_devices(struct config *c, struct error *e);
+
+/* A disk without options: the file, its place among the disks, and what asked for it. */
+int config_add_disk(struct config *c, const char *file, u32 index, const char *where,
+		    struct error *e);
+
+/* The drives' part of checking -device: of one by itself, then of all together. */
+int config_check_blk(const struct blk_config *b, struct error *e);
+int config_add_drive_devices(struct config *c, struct error *e);
+int config_check_drive(struct config *c, struct device_config *d, struct error *e);
+struct drive_config *config_find_drive(struct config *c, const char *id);
 
 #endif /* FERRY_VMM_OPTIONS_CONFIG_H */

@@ -154,6 +154,42 @@ u64 net_config_features(const struct net_config *n, bool several_pairs)
 	return f;
 }
 
+#define BLK(field)	offsetof(struct device_config, blk.field)
+
+static const struct opt_row blk_rows[] = {
+	DEVICE_ROWS,
+	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
+	  .help = "MSI-X vectors; as many as the queues need" },
+	{ "drive", OPT_STRING, BLK(drive), .help = "id of the -drive behind it" },
+	{ "serial", OPT_STRING, BLK(serial),
+	  .help = "serial number, of which 20 characters are told" },
+	{ "num-queues", OPT_UINT, BLK(num_queues), .def = "65535",
+	  .help = "queues, at most 16; one a processor" },
+	{ "queue-size", OPT_UINT, BLK(queue_size), .def = "256",
+	  .help = "descriptors, a power of two" },
+	{ "logical_block_size", OPT_SIZE, BLK(logical_block), .def = "0",
+	  .help = "bytes, a power of two; 0: the disk's" },
+	{ "physical_block_size", OPT_SIZE, BLK(physical_block), .def = "0",
+	  .help = "bytes, a power of two; 0: the disk's" },
+	{ "min_io_size", OPT_SIZE, BLK(min_io), .def = "0",
+	  .help = "bytes that a transfer should have at least" },
+	{ "opt_io_size", OPT_SIZE, BLK(opt_io), .def = "0",
+	  .help = "bytes that are best to transfer" },
+	{ "discard", OPT_BOOL, BLK(discard), .def = "on",
+	  .help = "offer discards, where the drive has discard=unmap" },
+	{ "write-zeroes", OPT_BOOL, BLK(write_zeroes), .def = "on",
+	  .help = "offer writing zeroes" },
+	{ "config-wce", OPT_BOOL, BLK(config_wce), .def = "on",
+	  .help = "let the guest switch the write cache" },
+	{ "write-cache", OPT_TRI, BLK(write_cache),
+	  .help = "the guest may have to flush; auto: by the drive's cache=" },
+	{ "share-rw", OPT_BOOL, BLK(share_rw), .def = "off",
+	  .help = "let other programs write to the disk" },
+	{ "werror", OPT_STRING, BLK(werror), .help = "report" },
+	{ "rerror", OPT_STRING, BLK(rerror), .help = "report" },
+	{ "scsi", OPT_IGNORED },
+};
+
 static const struct opt_row rng_rows[] = {
 	DEVICE_ROWS,
 	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
@@ -170,6 +206,11 @@ static const struct device_type device_types[] = {
 		.table = { "driver", "virtio-net-pci", net_rows, ARRAY_SIZE(net_rows) },
 	},
 	{
+		.kind = DEVICE_BLK, .name = "virtio-blk-pci", .alias = "virtio-blk",
+		.bus = "PCI", .desc = "Virtio disk",
+		.table = { "driver", "virtio-blk-pci", blk_rows, ARRAY_SIZE(blk_rows) },
+	},
+	{
 		.kind = DEVICE_RNG, .name = "virtio-rng-pci", .alias = "virtio-rng",
 		.bus = "PCI", .desc = "Virtio entropy source",
 		.table = { "driver", "virtio-rng-pci", rng_rows, ARRAY_SIZE(rng_rows) },
@@ -183,17 +224,18 @@ const struct device_type *device_type_at(size_t i)
 
 const struct device_type *device_type_find(const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(device_types); i++)
-		if (!strcmp(name, device_types[i].name) ||
-		    (device_types[i].alias && !strcmp(name, device_types[i].alias)))
-			return &device_types[i];
 	/* QEMU's spelling of a virtio device that has no legacy face. */
-	if (!strcmp(name, "virtio-net-pci-non-transitional"))
-		return &device_types[0];
-	if (!strcmp(name, "virtio-rng-pci-non-transitional"))
-		return &device_types[1];
+	static const char modern[] = "-non-transitional";
+	size_t i, len;
+
+	for (i = 0; i < ARRAY_SIZE(device_types); i++) {
+		const struct device_type *t = &device_types[i];
+
+		len = strlen(t->name);
+		if (!strcmp(name, t->name) || (t->alias && !strcmp(name, t->alias)) ||
+		    (!strncmp(name, t->name, len) && !strcmp(name + len, modern)))
+			return t;
+	}
 	return NULL;
 }
 
@@ -296,7 +338,15 @@ static int device_check(const struct config *c, struct device_config *d, struct 
 	/* One for the queues, one for the configuration: there are no legacy interrupts. */
 	if (d->virtio.vectors < 2)
 		return error_set(e, ERANGE, "Property 'vectors' doesn't take a value below 2");
-	return d->type->kind == DEVICE_NET ? device_check_net(&d->net, e) : 0;
+	switch (d->type->kind) {
+	case DEVICE_NET:
+		return device_check_net(&d->net, e);
+	case DEVICE_BLK:
+		return config_check_blk(&d->blk, e);
+	case DEVICE_RNG:
+		break;
+	}
+	return 0;
 }
 
 int config_add_device(struct config *c, const char *arg, struct error *e)
@@ -368,32 +418,38 @@ static void config_give_mac(const struct config *c, u8 mac[6])
 	memcpy(mac, next, 6);
 }
 
+static int config_check_netdev(struct config *c, struct device_config *d, struct error *e)
+{
+	const struct device_config *other;
+
+	if (!config_find_netdev(c, d->net.netdev))
+		return error_set(e, ENODEV, "Property '%s.netdev' can't find value '%s'",
+				 d->type->name, d->net.netdev);
+	for (other = c->device; other < d; other++)
+		if (other->type->kind == DEVICE_NET &&
+		    !strcmp(other->net.netdev, d->net.netdev))
+			return error_set(e, EBUSY, "Property '%s.netdev' can't take value '%s', "
+					 "it's in use", d->type->name, d->net.netdev);
+	if (mac_is_zero(d->net.mac))
+		config_give_mac(c, d->net.mac);
+	return 0;
+}
+
 /* What can only be told once everything is known. */
 int config_check_devices(struct config *c, struct error *e)
 {
-	unsigned int i, j;
+	int ret = config_add_drive_devices(c, e);
+	unsigned int i;
 
-	for (i = 0; i < c->n_devices; i++) {
+	for (i = 0; i < c->n_devices && !ret; i++) {
 		struct device_config *d = &c->device[i];
-		int ret = 0;
 
-		if (d->type->kind != DEVICE_NET)
-			continue;
-		if (!config_find_netdev(c, d->net.netdev))
-			ret = error_set(e, ENODEV, "Property '%s.netdev' can't find value '%s'",
-					d->type->name, d->net.netdev);
-		for (j = 0; j < i && !ret; j++)
-			if (c->device[j].type->kind == DEVICE_NET &&
-			    !strcmp(c->device[j].net.netdev, d->net.netdev))
-				ret = error_set(e, EBUSY, "Property '%s.netdev' can't take value "
-						"'%s', it's in use", d->type->name,
-						d->net.netdev);
-		if (ret) {
+		if (d->type->kind == DEVICE_NET)
+			ret = config_check_netdev(c, d, e);
+		if (d->type->kind == DEVICE_BLK)
+			ret = config_check_drive(c, d, e);
+		if (ret)
 			error_prefix(e, d->where);
-			return ret;
-		}
-		if (mac_is_zero(d->net.mac))
-			config_give_mac(c, d->net.mac);
 	}
-	return 0;
+	return ret;
 }

@@ -182,7 +182,7 @@ static int opt_unknown(const struct opt_table *t, const char *key, struct error 
 {
 	if (t->device)
 		return error_set(e, EINVAL, "Property '%s.%s' not found", t->device, key);
-	return error_set(e, EINVAL, "Invalid parameter '%s'", key);
+	return error_set(e, EINVAL, "%s '%s'", t->unknown ?: "Invalid parameter", key);
 }
 
 /* "key=value", or "key" for "key=on" and "nokey" for "key=off". */

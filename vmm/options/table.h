@@ -35,6 +35,7 @@ struct opt_table {
 	const char *device;	/* a device's name, if these are properties of one */
 	const struct opt_row *rows;
 	size_t n;
+	const char *unknown;	/* what precedes the name of a key that is none, or NULL */
 };
 
 /* Set every value to its default; the object is all zero. */

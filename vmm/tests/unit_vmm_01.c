@@ -234,8 +234,6 @@ static const struct {
 	{ "-accel tcg", "-accel tcg: invalid accelerator tcg: there is only kvm" },
 	{ "-cpu qemu64", "-cpu qemu64: unable to find CPU model 'qemu64': there is only "
 	  "host" },
-	{ "disk.img", "disk.img: Could not open 'disk.img': disk images are not supported "
-	  "yet" },
 };
 
 TEST_F(cmdline, what_is_wrong_is_named)

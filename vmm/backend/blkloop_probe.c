@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Role: find out what a file or block device can do as a disk that is served here,
+ *	in the terms in which the kernel module answers.
+ * Threads: main.
+ * Locks: none.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "blkloop_queue.h"
+
+/* Sectors of one range, and ranges of one request, as the kernel module has them. */
+#define PROBE_RANGE_SECTORS	(2U << (30 - FERRY_BLK_SECTOR_SHIFT))
+#define PROBE_RANGES		64U
+
+u64 blkloop_file_size(int fd)
+{
+	struct stat st;
+	u64 size = 0;
+
+	if (fstat(fd, &st))
+		return 0;
+	if (S_ISBLK(st.st_mode))
+		return ioctl(fd, BLKGETSIZE64, &size) ? 0 : size;
+	return st.st_size;
+}
+
+static bool probe_is_block(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISBLK(st.st_mode);
+}
+
+static bool probe_dio_align(int fd, u32 *mem, u32 *offset)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) ||
+	    !(stx.stx_mask & STATX_DIOALIGN) || !stx.stx_dio_mem_align)
+		return false;
+	*mem = stx.stx_dio_mem_align;
+	*offset = stx.stx_dio_offset_align;
+	return true;
+}
+
+/* A number of the queue that a block device, or the disk that it is a part of, has. */
+static u64 probe_queue(dev_t dev, const char *name)
+{
+	static const char *const place[] = { "", "../" };
+	char path[128];
+	u64 val = 0;
+	size_t i;
+	FILE *f;
+
+	for (i = 0; i < ARRAY_SIZE(place); i++) {
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%squeue/%s", major(dev),
+			 minor(dev), place[i], name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fscanf(f, "%" SCNu64, &val) != 1)
+			val = 0;
+		fclose(f);
+		break;
+	}
+	return val;
+}
+
+/* What a file's own file system does not tell, the device below it may. */
+static u32 probe_dio_default(int fd)
+{
+	struct stat st;
+	int block;
+
+	if (fstat(fd, &st))
+		return FERRY_BLK_SECTOR;
+	if (S_ISBLK(st.st_mode))
+		return ioctl(fd, BLKSSZGET, &block) ? FERRY_BLK_SECTOR : (u32)block;
+	return probe_queue(st.st_dev, "logical_block_size") ?: FERRY_BLK_SECTOR;
+}
+
+void blkloop_alignment(int fd, u32 *mem_mask, u32 *len_mask)
+{
+	u32 mem, offset;
+
+	*mem_mask = 0;
+	*len_mask = 0;
+	if (!(fcntl(fd, F_GETFL) & O_DIRECT))
+		return;
+	if (!probe_dio_align(fd, &mem, &offset)) {
+		offset = probe_dio_default(fd);
+		mem = offset;
+	}
+	*mem_mask = mem - 1;
+	*len_mask = offset - 1;
+}
+
+/* The smallest block size that never needs more read than is asked for. */
+static u32 probe_block_size(int fd)
+{
+	u32 mem_mask, len_mask;
+	int block;
+
+	if (probe_is_block(fd) && !ioctl(fd, BLKSSZGET, &block))
+		return block;
+	blkloop_alignment(fd, &mem_mask, &len_mask);
+	return len_mask + 1 > FERRY_BLK_SECTOR ? len_mask + 1 : FERRY_BLK_SECTOR;
+}
+
+static u32 probe_ioctl(int fd, unsigned long req)
+{
+	unsigned int val = 0;
+
+	return ioctl(fd, req, &val) ? 0 : val;
+}
+
+static void probe_range(struct ferry_blk_backend *d, struct ferry_blk_range_info *r,
+			unsigned int feature, u32 align)
+{
+	d->features |= BIT_ULL(feature);
+	r->max_sectors = PROBE_RANGE_SECTORS;
+	r->max_ranges = PROBE_RANGES;
+	r->align = (align > d->block_size ? align : d->block_size) >> FERRY_BLK_SECTOR_SHIFT;
+}
+
+static void probe_block_device(struct ferry_blk_backend *d)
+{
+	unsigned int offset = 0;
+	struct stat st;
+
+	d->io_min = probe_ioctl(d->fd, BLKIOMIN);
+	d->io_opt = probe_ioctl(d->fd, BLKIOOPT);
+	if (probe_ioctl(d->fd, BLKPBSZGET) > d->block_size)
+		d->phys_block_size = probe_ioctl(d->fd, BLKPBSZGET);
+	if (!ioctl(d->fd, BLKALIGNOFF, &offset) && offset < d->phys_block_size)
+		d->align_offset = offset;
+	if (!fstat(d->fd, &st) && probe_queue(st.st_rdev, "discard_max_bytes"))
+		probe_range(d, &d->discard, VIRTIO_BLK_F_DISCARD,
+			    probe_queue(st.st_rdev, "discard_granularity"));
+}
+
+/* A hole behind the end changes nothing, and shows whether there may be holes. */
+static bool probe_holes(int fd)
+{
+	u64 end = ALIGN_UP(blkloop_file_size(fd), MIB);
+
+	return end <= INT64_MAX - MIB &&
+	       !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end, MIB);
+}
+
+static void probe_file(struct ferry_blk_backend *d)
+{
+	struct stat st;
+
+	if (!fstat(d->fd, &st) && (u32)st.st_blksize > d->block_size)
+		d->phys_block_size = st.st_blksize;
+	d->io_min = d->phys_block_size;
+	if (!(d->flags & FERRY_BLK_F_READ_ONLY) && probe_holes(d->fd))
+		probe_range(d, &d->discard, VIRTIO_BLK_F_DISCARD, d->phys_block_size);
+}
+
+static int probe_check_block_size(struct ferry_blk_backend *d, struct error *e)
+{
+	u32 least = probe_block_size(d->fd);
+
+	if (!d->block_size)
+		d->block_size = least;
+	if (d->block_size < least)
+		return error_set(e, EINVAL, "logical_block_size %u is smaller than the disk's "
+				 "own, %u", d->block_size, least);
+	return 0;
+}
+
+int blkloop_probe(struct ferry_blk_backend *disk, struct error *e)
+{
+	int ret = probe_check_block_size(disk, e);
+
+	if (ret)
+		return ret;
+	disk->capacity = ALIGN_DOWN(blkloop_file_size(disk->fd), disk->block_size) >>
+			 FERRY_BLK_SECTOR_SHIFT;
+	disk->features = BIT_ULL(VIRTIO_BLK_F_FLUSH);
+	disk->seg_max = FERRY_BLK_SEG_MAX;
+	disk->size_max = FERRY_BLK_SIZE_MAX;
+	disk->max_bytes = FERRY_BLK_BYTES_MAX;
+	disk->phys_block_size = disk->block_size;
+	if (probe_is_block(disk->fd))
+		probe_block_device(disk);
+	else
+		probe_file(disk);
+	probe_range(disk, &disk->write_zeroes, VIRTIO_BLK_F_WRITE_ZEROES, 0);
+	return 0;
+}

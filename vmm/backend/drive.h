@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* -drive: an open image and what serves it, the kernel (vhost) or our threads. */
+#ifndef FERRY_VMM_BACKEND_DRIVE_H
+#define FERRY_VMM_BACKEND_DRIVE_H
+
+#include "blkloop.h"
+#include "image.h"
+#include "vhost_blk.h"
+
+/* What -drive cache= stands for, or cache.direct= and the like changed. */
+struct drive_cache {
+	bool direct;		/* past the host's page cache */
+	bool writeback;		/* the guest may have to flush */
+	bool no_flush;		/* what it flushes is not made stable */
+};
+
+/* -drive file=...,... */
+struct drive_config {
+	char *file;
+	char *id;
+	char *interface;	/* if= */
+	char *format;		/* NULL: by a look at the file */
+	char *cache_mode, *aio, *discard_mode, *detect_zeroes, *media;
+	char *werror, *rerror;
+	char *serial;
+	enum tri cache_direct, cache_writeback, cache_no_flush;
+	bool readonly, snapshot;
+	u32 index, bus, unit;	/* DRIVE_UNSET: not given */
+	enum tri vhost;
+	bool vhostforce;
+	char *vhostdev;
+
+	/* Concluded from these by options/. */
+	struct drive_cache cache;
+	bool discard;
+	bool virtio;		/* if=virtio: it comes with a device */
+	bool share;		/* other programs may write too */
+
+	char *where;		/* "-drive file=...", for messages */
+};
+
+#define DRIVE_UNSET	0xffffffffU
+
+/* Told what the user should know though nothing failed. */
+typedef void (*drive_warn)(const char *text);
+
+struct drive {
+	const struct drive_config *cfg;
+	struct machine *m;
+	drive_warn warn;
+	int fd;			/* the image itself, or the device that shows it */
+	struct image image;	/* of a format */
+	bool use_vhost;
+	struct vhost vhost;
+	struct blkloop loop;
+	struct ferry_blk_backend disk;	/* while started */
+};
+
+/* The backend of a blk_dev; @d is the opaque. */
+extern const struct blk_backend_ops drive_ops;
+
+int drive_init(struct drive *d, struct machine *m, const struct drive_config *cfg,
+	       drive_warn warn, struct error *e);
+void drive_destroy(struct drive *d);
+
+#endif /* FERRY_VMM_BACKEND_DRIVE_H */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Locks on disk images, as QEMU takes them, so that each keeps the other out. */
+#ifndef FERRY_VMM_BACKEND_IMAGE_LOCK_H
+#define FERRY_VMM_BACKEND_IMAGE_LOCK_H
+
+#include "../error.h"
+#include "../types.h"
+
+struct image_lock {
+	const char *file;	/* for messages */
+	bool write;		/* this program writes */
+	bool share;		/* others may write as well */
+};
+
+/* Held until @fd, and every copy of it, is closed. */
+int image_lock(int fd, const struct image_lock *l, struct error *e);
+
+#endif /* FERRY_VMM_BACKEND_IMAGE_LOCK_H */

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Role: start and stop a pair of network queues on a vhost-net device.
+ * Threads: main, and vCPUs (a driver becomes ready, or resets).
+ * Locks: the machine's lock is held by the caller.
+ */
+#include "vhost_net.h"
+
+#include <linux/vhost.h>
+
+#define VHOST_NET_QUEUES	2U
+
+static int vhost_net_set_poll(const struct vhost *vh, u32 poll_us)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < VHOST_NET_QUEUES && poll_us && !ret; i++) {
+		struct vhost_vring_state s = { .index = i, .num = poll_us };
+
+		ret = vhost_ioctl(vh, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &s);
+	}
+	return ret;
+}
+
+int vhost_net_init(struct vhost *vh, struct machine *m, int fd, u32 poll_us, struct error *e)
+{
+	int ret = vhost_init(vh, m, fd, e);
+
+	if (ret)
+		return ret;
+	ret = vhost_net_set_poll(vh, poll_us);
+	return ret ? error_errno(e, ret, "vhost: poll-us=%u was refused", poll_us) : 0;
+}
+
+static u64 vhost_net_features(const struct virtio_dev *v, bool tap_has_hdr)
+{
+	u64 f = v->acked & VHOST_NET_FEATURES;
+
+	/* Where the tap has no header, the kernel makes up and takes off an empty one. */
+	return tap_has_hdr ? f : f | BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR);
+}
+
+int vhost_net_start(struct vhost *vh, struct virtio_dev *v, unsigned int first, int tap,
+		    bool tap_has_hdr)
+{
+	unsigned int i;
+	int ret;
+
+	ret = vhost_begin(vh, v, vhost_net_features(v, tap_has_hdr));
+	for (i = 0; i < VHOST_NET_QUEUES && !ret; i++)
+		ret = vhost_set_queue(vh, &v->queue[first + i], i);
+	for (i = 0; i < VHOST_NET_QUEUES && !ret; i++)
+		ret = vhost_set_file(vh, VHOST_NET_SET_BACKEND, i, tap);
+	if (ret)
+		vhost_net_stop(vh);
+	return ret;
+}
+
+void vhost_net_stop(struct vhost *vh)
+{
+	unsigned int i;
+
+	for (i = 0; i < VHOST_NET_QUEUES; i++)
+		vhost_set_file(vh, VHOST_NET_SET_BACKEND, i, -1);
+	vhost_end(vh, VHOST_NET_QUEUES);
+}
