@@ -7,7 +7,7 @@ BUILD ?= $(TOP)/build
 FERRY_CACHE ?= $(HOME)/.cache/ferry
 export FERRY_CACHE
 
-# The kernel to build modules for: a full release, or 6.1, 6.12, 7.3, um, um-debug.
+# The kernel to build modules for: a full release, or 6.1, 6.12, 7.3, um, um-debug, debug.
 KVER ?= $(shell uname -r)
 DESTDIR ?=
 PREFIX ?= /usr/local
@@ -27,8 +27,8 @@ modules:
 
 uml:
 	scripts/setup build check
-	scripts/uml-build
-	scripts/uml-build --debug
+	scripts/kernel-build um
+	scripts/kernel-build um-debug
 
 lint:
 	@scripts/lint
@@ -63,7 +63,7 @@ clean:
 help:
 	@echo 'make                    the VMM, build/ferry'
 	@echo 'make modules [KVER=R]   the kernel modules, build/modules/R; R: a release (default: the running'
-	@echo '                        one), or 6.1, 6.12, 7.3, um, um-debug for the kernels of the lab'
+	@echo '                        one), or 6.1, 6.12, 7.3, um, um-debug, debug: kernels of the lab'
 	@echo 'make demo               everything from scratch to a guest on the network (root);'
 	@echo '                        INTERACTIVE=1 leaves you on the guest'"'"'s serial console'
 	@echo 'make check              lint, unit tests, fuzzers, selftests on every kernel (root)'

@@ -12,11 +12,19 @@ export FERRY_CACHE
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# kernel_release NAME: the full release of a short kernel name (6.1, 6.12, 7.3, um, um-debug),
-# as scripts/setup found it.  A full release stands for itself.
+# built_tree NAME: where scripts/kernel-build builds um, um-debug or debug.
+built_tree() {
+	case $1 in
+	um*) echo "$FERRY_CACHE/uml/$1" ;;
+	*) echo "$FERRY_CACHE/built/$1" ;;
+	esac
+}
+
+# kernel_release NAME: the full release of a short kernel name (6.1, 6.12, 7.3, um, um-debug,
+# debug), as scripts/setup or scripts/kernel-build made it.  A full release stands for itself.
 kernel_release() {
 	case $1 in
-	um | um-debug) cat "$FERRY_CACHE/uml/$1/include/config/kernel.release" ;;
+	um | um-debug | debug) cat "$(built_tree "$1")/include/config/kernel.release" ;;
 	*)
 		if [ -e "$FERRY_CACHE/kernels/$1.release" ]; then
 			cat "$FERRY_CACHE/kernels/$1.release"
@@ -37,8 +45,9 @@ kernel_source() { echo "$FERRY_CACHE/src/linux-source-6.12"; }
 kbuild_dir() {
 	local dir
 	case $1 in
-	*-ferry-um-debug) dir=$FERRY_CACHE/uml/um-debug ;;
-	*-ferry-um) dir=$FERRY_CACHE/uml/um ;;
+	*-ferry-um-debug) dir=$(built_tree um-debug) ;;
+	*-ferry-um) dir=$(built_tree um) ;;
+	*-ferry-debug) dir=$(built_tree debug) ;;
 	*)
 		for dir in "$FERRY_CACHE/kernels/$1/usr/src/linux-headers-$1" "/lib/modules/$1/build"; do
 			[ ! -e "$dir/Makefile" ] || break

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Kernels a lab can boot: the stock ones of scripts/setup, the user-mode ones of scripts/uml-build."""
+"""Kernels a lab can boot: the stock ones of scripts/setup, those that scripts/kernel-build makes."""
 
 import os
 import subprocess
@@ -32,11 +32,15 @@ def stock(name):
     return Kernel(release, os.path.join(tree, "boot/vmlinuz-" + release), tree)
 
 
-def user_mode(debug):
-    """A user-mode Linux; built now if it is missing or out of date."""
-    command = [os.path.join(SCRIPTS, "uml-build"), *(["--debug"] if debug else [])]
+# Where the build leaves what is booted.
+BUILT_IMAGES = {"um": "linux", "um-debug": "linux", "debug": "arch/x86/boot/bzImage"}
+
+
+def built(name):
+    """One of scripts/kernel-build: "um", "um-debug" or "debug"; built now if missing or out of date."""
+    command = [os.path.join(SCRIPTS, "kernel-build"), name]
     if subprocess.call(command, stdin=subprocess.DEVNULL, stdout=2):
-        raise LabError("the user-mode Linux kernel could not be built")
+        raise LabError(f"the {name} kernel could not be built")
     tree = subprocess.check_output([*command, "--path"], text=True).strip()
     release = read(os.path.join(tree, "include/config/kernel.release"))
-    return Kernel(release, os.path.join(tree, "linux"), os.path.join(tree, "mods"))
+    return Kernel(release, os.path.join(tree, BUILT_IMAGES[name]), os.path.join(tree, "mods"))

@@ -17,15 +17,18 @@ QEMU = "qemu-system-x86_64"
 # Without the first two a stock kernel now and then panics or loses its clock on a loaded machine.
 PARAMETERS = ("no_timer_check tsc=reliable console=ttyS0 panic_on_warn=1 panic=-1 mitigations=off "
               "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 hung_task_panic=1 nokaslr")
+ACCEL = ["-accel", "tcg,thread=multi"]
+# One nanosecond is one instruction while the lab is busy.  With sleep=off its clock would run through
+# every timeout while it idles, and a VMM that reads its kernel over 9p would never get there.  For one
+# CPU only: QEMU would run several in turn and let the clock count them all.
+ACCEL_COUNTING = ["-accel", "tcg", "-icount", "shift=0,sleep=on"]
 # The first four are needed to reach the root; the others load faster from memory than over 9p.
 BOOT_MODULES = ("9p", "9pnet_virtio", "virtio_pci", "virtio_console", "kvm_amd", "tun", "tap")
 DEFAULT_MEM = 2048
 
 
 def kernel(args):
-    if args.debug:
-        raise LabError("the debug kernel is a user-mode Linux: --uml --debug")
-    return kernels.stock(args.kernel)
+    return kernels.built("debug") if args.debug else kernels.stock(args.kernel)
 
 
 def root_initramfs(chosen):
@@ -78,7 +81,7 @@ def port(name, fd, device="virtserialport"):
 def command_line(args, chosen, work, ports):
     parameters = f"{PARAMETERS} ferry.job={work.dir} ferry.init={LIB}/lab-init {args.append}"
     line = [QEMU, "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-M", "q35",
-            "-accel", "tcg,thread=multi", "-cpu", "max,+svm,-la57", "-smp", str(args.smp),
+            *(ACCEL_COUNTING if args.icount else ACCEL), "-cpu", "max,+svm,-la57", "-smp", str(args.smp),
             "-m", str(args.mem or DEFAULT_MEM), "-kernel", chosen.image, "-initrd", root_initramfs(chosen),
             "-append", parameters, "-serial", "file:" + work.console, "-monitor", "none",
             "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",

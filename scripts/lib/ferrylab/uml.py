@@ -14,7 +14,7 @@ DEFAULT_MEM = 512
 
 
 def kernel(args):
-    return kernels.user_mode(args.debug)
+    return kernels.built("um-debug" if args.debug else "um")
 
 
 def command_line(args, chosen, work):
