@@ -18,6 +18,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 
@@ -32,15 +33,20 @@ from .systems import REFERENCE, SYSTEMS
 TITLES = {"tcp-in": "TCP to guest", "tcp-out": "TCP from guest", "udp-in": "UDP to guest",
           "udp-out": "UDP from guest", "rr": "round trip"}
 OUT = os.path.join(BUILD, "bench")
-TIMEOUT = 2400
+# Seconds; about 20 minutes are usual, and what has been measured by then is kept.
+TIMEOUT = 3600
+
+
+def build_vmm():
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    if subprocess.call(["make", "-s", "-C", TOP, "vmm"], stdin=subprocess.DEVNULL, stdout=2, env=env):
+        raise LabError("building the VMM failed")
 
 
 def prepare(kernel):
     """VMM, programs and the guest's initramfs."""
     icount.programs()
-    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    if subprocess.call(["make", "-s", "-C", TOP, "vmm"], stdin=subprocess.DEVNULL, stdout=2, env=env):
-        raise LabError("building the VMM failed")
+    build_vmm()
     initrd = os.path.join(OUT, "guest.cpio")
     here = os.path.join(SCRIPTS, "bench")
     subprocess.check_call([
@@ -82,6 +88,7 @@ def answer(lab, number, folder):
 
 
 def run_lab(line, folder):
+    """Run it, answering its questions; its exit status."""
     with subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as lab:
         for text in lab.stdout:
             word = text.split()
@@ -90,8 +97,7 @@ def run_lab(line, folder):
             else:
                 print(text, end="", flush=True)
         status = lab.wait()
-    if status:
-        raise LabError(f"the lab ended with status {status}")
+    return status
 
 
 @dataclass
@@ -106,12 +112,16 @@ class Plan:
     build: bool
 
 
+def lab_command(plan, folder, console, timeout):
+    """The lab of a plan, up to what it runs."""
+    line = [os.path.join(SCRIPTS, "lab"), "--kernel", plan.kernel, "--mem", "3072", "--timeout", str(timeout),
+            "--out", folder, "--console", console]
+    return line + (["--icount"] if plan.counted else []) + ([] if plan.build else ["--no-build"])
+
+
 def command(plan, folder):
     kernel = kernels.stock(plan.kernel)
-    line = [os.path.join(SCRIPTS, "bench/counted-lab" if plan.counted else "lab"), "--kernel", plan.kernel,
-            "--mem", "3072", "--timeout", str(TIMEOUT), "--out", folder,
-            "--console", os.path.join(OUT, "guest-lab.console")]
-    line += [] if plan.build else ["--no-build"]
+    line = lab_command(plan, folder, os.path.join(OUT, "guest-lab.console"), TIMEOUT)
     line += ["--", os.path.join(SCRIPTS, "bench/guest-lab"), "--kernel", kernel.image,
              "--initrd", prepare(plan.kernel), "--rounds", str(plan.rounds), "--ms", str(plan.ms),
              "--systems", ",".join(plan.systems), "--measures", ",".join(plan.measures)]
@@ -119,12 +129,19 @@ def command(plan, folder):
 
 
 def measure(plan):
-    """Boot the lab and measure; returns what guest-lab wrote."""
+    """Boot the lab and measure; returns what guest-lab wrote, even if the lab died in between."""
     os.makedirs(OUT, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=OUT) as folder:
-        run_lab(command(plan, folder), folder)
-        with open(os.path.join(folder, "guest.json"), encoding="utf-8") as file:
-            return json.load(file)
+        status = run_lab(command(plan, folder), folder)
+        path = os.path.join(folder, "guest.json")
+        if status:
+            print(f"bench-net: the lab ended with status {status}", file=sys.stderr, flush=True)
+        if not os.path.exists(path):
+            raise LabError("nothing was measured")
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file)
+        data["complete"] = data["complete"] and not status
+        return data
 
 
 def ratios(samples, system, reference, what):
@@ -149,7 +166,10 @@ def spread(values):
 
 
 def summary(samples, system, reference, kinds):
+    """Figures of one system and measure; None if there are none."""
     mine = [s for s in samples if s["system"] == system]
+    if not mine:
+        return None
     result = {"unit": "us" if mine[0]["measure"] == "rr" else "Mbit/s",
               "lost": statistics.median(s["lost"] for s in mine)}
     for what in kinds:
@@ -160,24 +180,29 @@ def summary(samples, system, reference, kinds):
 
 
 def evaluate(plan, data):
-    idle = statistics.median(data["idle"])
+    idle = statistics.median(data["idle"] or [0])
     for sample in data["samples"]:
         # Not above zero when it was lost in the noise: such a sample is left out.
         sample["cost"] = (sample["cpu"] - idle * sample["elapsed"]) / sample["amount"]
     reference = REFERENCE if REFERENCE in plan.systems else plan.systems[0]
     kinds = ("value",) if plan.counted else ("value", "cost")
     result = {"kernel": data["kernel"], "clock": "instructions" if plan.counted else "wall", "reference": reference,
-              "clocksources": data["clocks"], "measures": {}}
+              "ms": plan.ms, "rounds": plan.rounds, "clocksources": data["clocks"], "measures": {},
+              "complete": data["complete"] and not any(data["lost"].values())}
     for name in plan.measures:
-        samples = [s for s in data["samples"] if s["measure"] == name]
+        samples = [s for s in data["samples"] if s["measure"] == name and name not in data["lost"][s["system"]]]
         result["measures"][name] = {system: summary(samples, system, reference, kinds) for system in plan.systems}
     return result
 
 
-def cell(figures):
-    if figures["ratio"] is None:
+def cell(row, what):
+    if not row or row[what]["ratio"] is None:
         return "-"
-    return f"{figures['ratio']:.2f} ({figures['low']:.2f}..{figures['high']:.2f})"
+    return f"{row[what]['ratio']:.2f} ({row[what]['low']:.2f}..{row[what]['high']:.2f})"
+
+
+def absolute(row):
+    return f"{row['value']['median']:.0f} {row['unit']}" if row else "-"
 
 
 def block(result, what, title):
@@ -185,8 +210,8 @@ def block(result, what, title):
     names = {system.name: system.title for system in SYSTEMS}
     out = ["", f"{title:27}" + "".join(f"{head:>19}" for head in map(TITLES.get, result["measures"]))]
     for system in result["clocksources"]:
-        cells = [rows[system][what] for rows in result["measures"].values()]
-        out.append(f"{names[system]:27}" + "".join(cell(c).rjust(19) for c in cells))
+        out.append(f"{names[system]:27}" +
+                   "".join(cell(rows[system], what).rjust(19) for rows in result["measures"].values()))
     return out
 
 
@@ -196,9 +221,8 @@ def table(result):
     out = [f"Guest traffic, lab on Linux {result['kernel']}, relative to \"{reference}\": above 1 is better.",
            "Median of the rounds' ratios (middle half of them)."]
     out += block(result, "value", "Speed, by the wall's clock" if wall else "Speed, by instructions")
-    cells = [rows[result["reference"]] for rows in result["measures"].values()]
-    out.append(f"{'(the reference, absolute)':27}" + "".join(
-        f"{c['value']['median']:.0f} {c['unit']}".rjust(19) for c in cells))
+    out.append(f"{'(the reference, absolute)':27}" +
+               "".join(absolute(rows[result["reference"]]).rjust(19) for rows in result["measures"].values()))
     if wall:
         out += block(result, "cost", "Cost, by the CPU's time")
     return "\n".join(out)

@@ -18,7 +18,7 @@ BIN = os.path.join(BUILD, "bench-bin")
 # nokaslr and ipv6.disable keep runs alike; the rest makes the clock count and the worker preempt.
 PARAMETERS = ("console=ttyS0 tsc=reliable clocksource=tsc nokaslr preempt=full mitigations=off "
               "no_timer_check ipv6.disable=1 panic=-1 quiet loglevel=4")
-STOCK_MODULES = ("tun", "vhost_net")
+STOCK_MODULES = {"net_count": ("vhost_net",), "blk_count": ("null_blk",)}
 TIMEOUT = 600
 
 
@@ -37,8 +37,9 @@ def image(kernel, program, path, build=True):
         archive.directory(name)
     archive.node("dev/console", 5, 1)
     archive.file("init", os.path.join(BIN, program), 0o755)
-    stock = initramfs.module_files(kernel, STOCK_MODULES)
-    initramfs.add_modules(archive, stock + modules.ready(kernel, build=build))
+    ours = modules.ready(kernel, build=build)
+    names = list(STOCK_MODULES[program]) + modules.needs(ours)
+    initramfs.add_modules(archive, initramfs.module_files(kernel, names) + ours)
     archive.write(path)
 
 
