@@ -53,7 +53,11 @@ def require_guests():
 
 
 def kernel_image():
+    """This machine's kernel for guests, too; for one that is not Debian's, that of its series."""
     release = os.uname().release
+    if "-ferry-" in release:
+        with open(os.path.join(CACHE, "kernels", release.rpartition(".")[0] + ".release"), encoding="utf-8") as file:
+            release = file.read().strip()
     return os.path.join(CACHE, "kernels", release, "boot", f"vmlinuz-{release}")
 
 
@@ -165,6 +169,24 @@ def boot_ferry(netdev, device="", *more):
                    "-device", f"virtio-net-pci,netdev=n0{device}", *more])
     guest.wait_console("guest-ready")
     return guest
+
+
+def disk_initrd(name, script):
+    """An initramfs whose guest runs `script` and ends, made once a boot."""
+    path = f"/tmp/guest-{name}.cpio"
+    if not os.path.exists(path):
+        short = ".".join(os.uname().release.split(".")[:2])
+        sh(os.path.join(TOP, "scripts/guest-initrd"), path, "--kernel", short, "--run", script)
+    return path
+
+
+def boot_disks(image, *options):
+    """A guest of two processors under our VMM that has disks and no network."""
+    require(os.path.exists("/dev/kvm"), "no /dev/kvm")
+    require(os.path.exists(kernel_image()), f"no guest kernel {kernel_image()}")
+    require(os.path.exists(FERRY), "build/ferry is not built")
+    return Guest([FERRY, "-m", "256", "-smp", "2", "-nographic", "-kernel", kernel_image(), "-initrd", image,
+                  "-append", KERNEL_ARGUMENTS, *options])
 
 
 def boot_qemu(tap_name, device="", qmp="/tmp/qmp"):
