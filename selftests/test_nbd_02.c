@@ -9,6 +9,7 @@
 
 #include "../vmm/backend/nbd.h"
 #include "nbdsrv.h"
+#include "stat.h"
 #include "test_blk.h"
 
 FIXTURE(patience) {
@@ -126,16 +127,31 @@ TEST_F(patience, the_server_does_not_return)
 	EXPECT_EQ(S_IOERR, blk_write(&self->b, 0, BLK_AT(1), 4096));
 }
 
+/* Until the worker has taken what was published: only that is in flight. */
+static void wait_until_fetched(uint64_t chains)
+{
+	struct stat_queue q = { 0 };
+
+	for (int i = 0; i < DEV_PATIENCE_MS && q.fetched < chains; i++) {
+		usleep(1000);
+		stat_get(&q, "blk", 0);
+	}
+	check(q.fetched >= chains, "a request taken within %d ms", DEV_PATIENCE_MS);
+}
+
 /* A stop waits for what is in flight, and that ends with the patience. */
 TEST_F(patience, a_stop_while_the_server_is_away)
 {
 	struct blk_req r = { T_OUT, 8, BLK_AT(1), 4096 };
+	struct stat_queue before;
 	struct ring_used used;
 
 	START_WITH(self, 2);
+	stat_get(&before, "blk", 0);
 	nbdsrv_kill(&self->server);
 	ASSERT_EQ(0, blk_add(&self->b, 0, &r, 1));
 	dev_publish(&self->b.g.dev, 0, &self->b.g.ring[0]);
+	wait_until_fetched(before.fetched + 1);
 	blk_stop(&self->b);
 	EXPECT_EQ(1, dev_poll_used(&self->b.g.ring[0], &used, 0));
 	EXPECT_EQ(S_IOERR, blk_status(&self->b, &r));
