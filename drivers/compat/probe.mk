@@ -29,3 +29,19 @@ ccflags-y += $(if $(call ferry-has,linux/if_tun.h,struct tun_xdp_hdr),-DFERRY_TU
 ccflags-y += $(call ferry-lacks,linux/if_tun.h,tun_wake_queue,FERRY_LACKS_TUN_WAKE_QUEUE)
 # 6.11: poll queues are a feature in the queue's limits.
 ccflags-y += $(if $(call ferry-has,linux/blkdev.h,define QUEUE_FLAG_POLL),-DFERRY_QUEUE_FLAG_POLL)
+# 6.3: mounts map ids by an idmap.
+ccflags-y += $(call ferry-lacks,linux/mount.h,mnt_idmap,FERRY_LACKS_MNT_IDMAP)
+# 6.15: a name looked up is a qstr.
+ccflags-y += $(call ferry-lacks,linux/namei.h,struct qstr \*name. struct dentry \*base,FERRY_LACKS_QSTR_LOOKUP)
+# 6.19: directories are locked and looked up in one call.
+ccflags-y += $(call ferry-lacks,linux/namei.h,end_creating\(struct dentry \*child\),FERRY_LACKS_START_CREATING)
+# 6.2: access control lists have calls of their own.
+ccflags-y += $(call ferry-lacks,linux/posix_acl.h,vfs_set_acl,FERRY_LACKS_VFS_SET_ACL)
+# 7.0: the encoder of an access control list allocates.
+ccflags-y += $(if $(call ferry-has,linux/posix_acl_xattr.h,int posix_acl_to_xattr),-DFERRY_ACL_BUFFER_GIVEN)
+# 6.3: locks have a header of their own.
+ccflags-y += $(call ferry-lacks,linux/filelock.h,struct file_lock,FERRY_LACKS_FILELOCK_H)
+# 6.9: a lock has a core.
+ccflags-y += $(call ferry-lacks,linux/filelock.h,struct file_lock_core,FERRY_FLAT_FILE_LOCK)
+# 6.8: writing to a file tells its file system.
+ccflags-y += $(call ferry-lacks,linux/fs.h,file_write_started,FERRY_CALLER_STARTS_WRITE)
