@@ -84,6 +84,52 @@ struct ferry_blk_backend {
 	__u64 reserved[4];	/* in: 0; others: EINVAL */
 };
 
+/*
+ * FERRY_9P_SET_BACKEND - give /dev/ferry-9p a directory, or take it away
+ *
+ * fd >= 0: the queue starts and serves the open directory and what lies below it, on
+ * its own file system and mount. On a running queue requests under way are answered
+ * first, then the session ends with all its fids, and the new directory is served.
+ * fd -1 does the same and stops the queue. A field that is 0 where 0 makes no sense
+ * means the default, and the value in use is filled in.
+ */
+#define FERRY_9P_SET_BACKEND	_IOWR(VHOST_VIRTIO, 0xf2, struct ferry_9p_backend)
+
+enum ferry_9p_model {
+	/* Files belong to whom the guest says; each request has that user's rights. */
+	FERRY_9P_MODEL_PASSTHROUGH = 1,
+	/* Files belong to `uid` and `gid`; what the guest sees stands in user.virtfs.*. */
+	FERRY_9P_MODEL_MAPPED = 2,
+	/* As passthrough, but with one's own rights, and chown may fail unnoticed. */
+	FERRY_9P_MODEL_NONE = 3,
+};
+
+#define FERRY_9P_F_READ_ONLY	(1U << 0)	/* every change is EROFS */
+#define FERRY_9P_F_ROOT_SQUASH	(1U << 1)	/* passthrough: 0 becomes uid and gid */
+#define FERRY_9P_F_ALL_SQUASH	(1U << 2)	/* passthrough: everyone becomes uid and gid */
+/*
+ * Passthrough: mode bits and ACLs are judged by the guest, which alone knows in what
+ * groups its users are. Its users keep the owner's right to read and write any file.
+ */
+#define FERRY_9P_F_GUEST_CHECKS	(1U << 3)
+#define FERRY_9P_F_ALL		((1U << 4) - 1)
+
+#define FERRY_9P_SELF		0xffffffffU
+
+struct ferry_9p_backend {
+	__s32 fd;		/* a directory open for reading, or -1 */
+	__u32 flags;		/* FERRY_9P_F_*; others: EINVAL */
+	__u32 model;		/* enum ferry_9p_model */
+	__u32 msize;		/* largest message, 4096 to 1 MiB; default 512 KiB */
+	__u32 fids;		/* most that a session may have; default and limit 65536 */
+	__u32 uid;		/* of squashed users, or of mapped files; FERRY_9P_SELF: own */
+	__u32 gid;
+	__u16 fmode;		/* mapped: host mode of new files, default 0600 */
+	__u16 dmode;		/* mapped: host mode of new directories, default 0700 */
+	__u64 xattr_bytes;	/* most that a session may hold; default and limit 16 MiB */
+	__u64 reserved[4];	/* 0; others: EINVAL */
+};
+
 /* The generic netlink family. */
 #define FERRY_GENL_NAME		"ferry"
 #define FERRY_GENL_VERSION	1
@@ -106,10 +152,10 @@ enum ferry_attr {
 	FERRY_A_UNSPEC,
 	FERRY_A_PAD,
 	FERRY_A_DEV,		/* u32: device number, never reused while loaded */
-	FERRY_A_KIND,		/* string: "net", "blk", "null" */
+	FERRY_A_KIND,		/* string: "net", "blk", "9p", "null" */
 	FERRY_A_OWNER,		/* u32: pid of the owner, 0 if none */
 	FERRY_A_QUEUE,		/* u32: queue index in the device */
-	FERRY_A_NAME,		/* string: "rx", "tx", "blk", "null" */
+	FERRY_A_NAME,		/* string: "rx", "tx", "blk", "9p", "null" */
 	FERRY_A_STATE,		/* u8: enum ferry_queue_state */
 	FERRY_A_PACKED,		/* u8: 1 if the ring is packed */
 	FERRY_A_WORKER,		/* u32: pid of the worker, 0 if none */

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tgetattr, Tsetattr, Tstatfs. Any thread that serves requests, with the rights of the
+ * fid's user; takes the inode's lock.
+ */
+#include <linux/kdev_t.h>
+#include <linux/mount.h>
+#include <linux/statfs.h>
+#include <linux/user_namespace.h>
+
+#include "ferry_9p.h"
+
+static void ferry_9p_put_time(struct ferry_p9_enc *e, const struct timespec64 *t)
+{
+	ferry_p9_put(e, t->tv_sec, 8);
+	ferry_p9_put(e, t->tv_nsec, 8);
+}
+
+int ferry_9p_getattr(struct ferry_9p_req *req)
+{
+	static const struct timespec64 none;
+	struct ferry_9p *p9 = req->p9;
+	struct ferry_p9_enc *e = &req->enc;
+	bool btime;
+	struct kstat st;
+	int err = ferry_9p_stat(p9, &req->fid->path, &st);
+
+	if (err)
+		return err;
+	btime = (req->m.v[1] & FERRY_P9_GETATTR_BTIME) && (st.result_mask & STATX_BTIME);
+	ferry_p9_put(e, FERRY_P9_GETATTR_BASIC | (btime ? FERRY_P9_GETATTR_BTIME : 0), 8);
+	ferry_9p_put_qid(p9, e, &st);
+	ferry_p9_put(e, st.mode, 4);
+	ferry_p9_put(e, ferry_9p_uid_out(p9, st.uid), 4);
+	ferry_p9_put(e, ferry_9p_gid_out(p9, st.gid), 4);
+	ferry_p9_put(e, st.nlink, 8);
+	ferry_p9_put(e, S_ISBLK(st.mode) || S_ISCHR(st.mode) ? new_encode_dev(st.rdev) : 0, 8);
+	ferry_p9_put(e, st.size, 8);
+	ferry_p9_put(e, st.blksize, 8);
+	ferry_p9_put(e, st.blocks, 8);
+	ferry_9p_put_time(e, &st.atime);
+	ferry_9p_put_time(e, &st.mtime);
+	ferry_9p_put_time(e, &st.ctime);
+	ferry_9p_put_time(e, btime ? &st.btime : &none);
+	ferry_p9_put(e, 0, 8);		/* generation */
+	ferry_p9_put(e, 0, 8);		/* data version */
+	return 0;
+}
+
+/* Set-id bits go with a change of size or owner; @attr sets no mode, or that's it. */
+static void ferry_9p_kill_bits(const struct path *path, struct iattr *attr)
+{
+	struct inode *inode = d_inode(path->dentry);
+
+	if (S_ISDIR(inode->i_mode))
+		return;
+	if (attr->ia_valid & ATTR_MODE) {
+		attr->ia_mode &= ~S_ISUID;
+		if (attr->ia_mode & S_IXGRP)
+			attr->ia_mode &= ~S_ISGID;
+		return;
+	}
+	attr->ia_valid |= ATTR_KILL_PRIV;
+	if (inode->i_mode & S_ISUID)
+		attr->ia_valid |= ATTR_KILL_SUID;
+	attr->ia_valid |= setattr_should_drop_sgid(mnt_idmap(path->mnt), inode);
+}
+
+/* As ftruncate(): who could open the file for writing may go on to do so. */
+static int ferry_9p_resize_open(struct file *file, u64 size)
+{
+	const struct path *path = &file->f_path;
+	struct inode *inode = file_inode(file);
+	struct iattr attr = {
+		.ia_valid	= ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_FILE,
+		.ia_size	= size,
+		.ia_file	= file,
+	};
+	int err;
+
+	if (!S_ISREG(inode->i_mode))
+		return -EINVAL;
+	if (IS_APPEND(inode))
+		return -EPERM;
+	err = mnt_want_write(path->mnt);
+	if (err)
+		return err;
+	inode_lock(inode);
+	ferry_9p_kill_bits(path, &attr);
+	err = notify_change(mnt_idmap(path->mnt), path->dentry, &attr, NULL);
+	inode_unlock(inode);
+	mnt_drop_write(path->mnt);
+	return err;
+}
+
+/* Make a file so many bytes long. */
+int ferry_9p_resize(struct ferry_9p *p9, struct ferry_9p_fid *fid, u64 size)
+{
+	struct file *file = ferry_9p_file(fid);
+	const struct cred *old;
+	int err;
+
+	if (size > MAX_LFS_FILESIZE)
+		return -EINVAL;
+	if (file && (file->f_mode & FMODE_WRITE)) {
+		err = ferry_9p_resize_open(file, size);
+	} else {
+		old = override_creds(fid->write_cred);
+		err = vfs_truncate(&fid->path, size);
+		revert_creds(old);
+	}
+	return err ?: ferry_9p_map_written(p9, &fid->path);
+}
+
+static int ferry_9p_change_host(struct ferry_9p *p9, const struct path *path, struct iattr *attr,
+				u32 uid, u32 gid)
+{
+	struct user_namespace *ns = p9->export->cred->user_ns;
+	struct inode *inode = d_inode(path->dentry);
+	int err;
+
+	if (attr->ia_valid & ATTR_UID) {
+		kuid_t kuid = make_kuid(ns, uid);
+
+		if (!uid_valid(kuid))
+			return -EINVAL;
+		attr->ia_vfsuid = VFSUIDT_INIT(kuid);
+	}
+	if (attr->ia_valid & ATTR_GID) {
+		kgid_t kgid = make_kgid(ns, gid);
+
+		if (!gid_valid(kgid))
+			return -EINVAL;
+		attr->ia_vfsgid = VFSGIDT_INIT(kgid);
+	}
+	err = mnt_want_write(path->mnt);
+	if (err)
+		return err;
+	inode_lock(inode);
+	/* A file system takes the whole of it over: the type stays. */
+	attr->ia_mode = (attr->ia_mode & S_IALLUGO) | (inode->i_mode & ~S_IALLUGO);
+	if (attr->ia_valid & (ATTR_UID | ATTR_GID))
+		ferry_9p_kill_bits(path, attr);
+	err = notify_change(mnt_idmap(path->mnt), path->dentry, attr, NULL);
+	inode_unlock(inode);
+	mnt_drop_write(path->mnt);
+	return err;
+}
+
+/**
+ * ferry_9p_change - change attributes other than the size
+ * @p9: the device
+ * @fid: of what
+ * @attr: ia_valid, ia_mode and times
+ * @uid: if ATTR_UID, as the guest gave it
+ * @gid: likewise
+ */
+int ferry_9p_change(struct ferry_9p *p9, struct ferry_9p_fid *fid, struct iattr *attr, u32 uid,
+		    u32 gid)
+{
+	const unsigned int owner = ATTR_MODE | ATTR_UID | ATTR_GID;
+	struct iattr own = *attr;
+	int err;
+
+	if (ferry_9p_mapped(p9)) {
+		if (attr->ia_valid & owner) {
+			err = ferry_9p_map_change(p9, &fid->path, attr, uid, gid);
+			if (err)
+				return err;
+		}
+		own.ia_valid &= ~owner;
+		return own.ia_valid ? ferry_9p_change_host(p9, &fid->path, &own, 0, 0) : 0;
+	}
+	if (p9->export->model == FERRY_9P_MODEL_PASSTHROUGH)
+		ferry_9p_squash(p9->export, &uid, &gid);
+	if (p9->export->model != FERRY_9P_MODEL_NONE || !(attr->ia_valid & (ATTR_UID | ATTR_GID)))
+		return ferry_9p_change_host(p9, &fid->path, &own, uid, gid);
+	/* In none an owner that cannot be had is none of the guest's worries. */
+	own.ia_valid &= ATTR_UID | ATTR_GID;
+	err = ferry_9p_change_host(p9, &fid->path, &own, uid, gid);
+	if (err && err != -EPERM && err != -EINVAL)
+		return err;
+	own = *attr;
+	own.ia_valid &= ~(ATTR_UID | ATTR_GID);
+	return own.ia_valid ? ferry_9p_change_host(p9, &fid->path, &own, 0, 0) : 0;
+}
+
+static int ferry_9p_set_times(struct ferry_9p_req *req, struct iattr *attr)
+{
+	u32 valid = req->m.v[1];
+	const u64 *v = &req->m.v[6];
+
+	if (valid & FERRY_P9_SET_ATIME)
+		attr->ia_valid |= ATTR_ATIME;
+	if (valid & FERRY_P9_SET_MTIME)
+		attr->ia_valid |= ATTR_MTIME;
+	if (valid & FERRY_P9_SET_CTIME)
+		attr->ia_valid |= ATTR_CTIME;
+	if ((valid & FERRY_P9_SET_ATIME) && (valid & FERRY_P9_SET_ATIME_SET)) {
+		if (v[1] >= NSEC_PER_SEC)
+			return -EINVAL;
+		attr->ia_valid |= ATTR_ATIME_SET;
+		attr->ia_atime = (struct timespec64){ v[0], v[1] };
+	}
+	if ((valid & FERRY_P9_SET_MTIME) && (valid & FERRY_P9_SET_MTIME_SET)) {
+		if (v[3] >= NSEC_PER_SEC)
+			return -EINVAL;
+		attr->ia_valid |= ATTR_MTIME_SET;
+		attr->ia_mtime = (struct timespec64){ v[2], v[3] };
+	}
+	/* To set the time to now takes the right to write. */
+	if ((attr->ia_valid & (ATTR_ATIME | ATTR_MTIME)) &&
+	    !(attr->ia_valid & (ATTR_ATIME_SET | ATTR_MTIME_SET)))
+		attr->ia_valid |= ATTR_TOUCH;
+	return 0;
+}
+
+int ferry_9p_setattr(struct ferry_9p_req *req)
+{
+	struct ferry_9p_fid *fid = req->fid;
+	const u64 *v = req->m.v;
+	struct iattr attr = {};
+	u32 valid = v[1];
+	int err;
+
+	if (fid->xattr || (valid & ~FERRY_P9_SET_ALL))
+		return -EINVAL;
+	err = ferry_9p_set_times(req, &attr);
+	if (err)
+		return err;
+	/* First the size: it sets the times. */
+	if (valid & FERRY_P9_SET_SIZE) {
+		err = ferry_9p_resize(req->p9, fid, v[5]);
+		if (err)
+			return err;
+		attr.ia_valid &= ~ATTR_TOUCH;
+	}
+	if (valid & FERRY_P9_SET_MODE) {
+		if (d_is_symlink(fid->path.dentry))
+			return -EOPNOTSUPP;
+		attr.ia_valid |= ATTR_MODE;
+		attr.ia_mode = v[2] & S_IALLUGO;
+	}
+	if ((valid & FERRY_P9_SET_UID) && (u32)v[3] != U32_MAX)
+		attr.ia_valid |= ATTR_UID;
+	if ((valid & FERRY_P9_SET_GID) && (u32)v[4] != U32_MAX)
+		attr.ia_valid |= ATTR_GID;
+	if (!attr.ia_valid)
+		return 0;
+	attr.ia_valid |= ATTR_CTIME;
+	return ferry_9p_change(req->p9, fid, &attr, v[3], v[4]);
+}
+
+int ferry_9p_statfs(struct ferry_9p_req *req)
+{
+	struct ferry_p9_enc *e = &req->enc;
+	struct kstatfs st;
+	int err = vfs_statfs(&req->fid->path, &st);
+
+	if (err)
+		return err;
+	ferry_p9_put(e, st.f_type, 4);
+	ferry_p9_put(e, st.f_bsize, 4);
+	ferry_p9_put(e, st.f_blocks, 8);
+	ferry_p9_put(e, st.f_bfree, 8);
+	ferry_p9_put(e, st.f_bavail, 8);
+	ferry_p9_put(e, st.f_files, 8);
+	ferry_p9_put(e, st.f_ffree, 8);
+	ferry_p9_put(e, (u32)st.f_fsid.val[0] | (u64)(u32)st.f_fsid.val[1] << 32, 8);
+	ferry_p9_put(e, min_t(u64, st.f_namelen, FERRY_P9_NAME_MAX), 4);
+	return 0;
+}

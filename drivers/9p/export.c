@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is exported: the directory that the owner gave, on a mount of its own, and how
+ * it is served. Runs in the owner's SET_BACKEND, or in what ends it, under dev->mutex.
+ *
+ * The mount is a private clone of the directory's alone: nothing is mounted below it,
+ * its root is the directory, and a later change of the host's mounts does not reach it.
+ */
+#include <linux/capability.h>
+#include <linux/file.h>
+#include <linux/kdev_t.h>
+#include <linux/mount.h>
+#include <linux/slab.h>
+#include <linux/user_namespace.h>
+
+#include "ferry_9p.h"
+
+#define FERRY_9P_FIDS_MAX	65536U
+#define FERRY_9P_XATTR_BYTES	(16ULL << 20)
+#define FERRY_9P_MSIZE_DEFAULT	(512U << 10)
+
+static int ferry_9p_export_check(const struct ferry_9p_backend *b)
+{
+	if (b->flags & ~FERRY_9P_F_ALL || memchr_inv(b->reserved, 0, sizeof(b->reserved)))
+		return -EINVAL;
+	if (b->model < FERRY_9P_MODEL_PASSTHROUGH || b->model > FERRY_9P_MODEL_NONE)
+		return -EINVAL;
+	if (b->msize < FERRY_P9_MSIZE_MIN || b->msize > FERRY_P9_MSIZE_MAX)
+		return -EINVAL;
+	if (b->fids > FERRY_9P_FIDS_MAX || b->xattr_bytes > FERRY_9P_XATTR_BYTES)
+		return -EINVAL;
+	if ((b->fmode & ~0777) || (b->dmode & ~0777) || (b->fmode & 0600) != 0600 ||
+	    (b->dmode & 0700) != 0700)
+		return -EINVAL;
+	if (b->model != FERRY_9P_MODEL_PASSTHROUGH && (b->flags & ~FERRY_9P_F_READ_ONLY))
+		return -EINVAL;
+	return 0;
+}
+
+static void ferry_9p_export_defaults(struct ferry_9p_backend *b)
+{
+	b->msize = b->msize ?: FERRY_9P_MSIZE_DEFAULT;
+	b->fids = b->fids ?: FERRY_9P_FIDS_MAX;
+	b->xattr_bytes = b->xattr_bytes ?: FERRY_9P_XATTR_BYTES;
+	b->fmode = b->fmode ?: 0600;
+	b->dmode = b->dmode ?: 0700;
+}
+
+static bool ferry_9p_may_be_anyone(void)
+{
+	struct user_namespace *ns = current_user_ns();
+
+	return ns_capable(ns, CAP_SETUID) && ns_capable(ns, CAP_SETGID);
+}
+
+/* The rights that requests have, unless the guest's user has others. */
+static int ferry_9p_export_cred(struct ferry_9p_export *ex, const struct ferry_9p_backend *b)
+{
+	struct user_namespace *ns = current_user_ns();
+	bool other = b->uid != FERRY_9P_SELF || b->gid != FERRY_9P_SELF;
+	struct cred *cred;
+	kuid_t uid = b->uid == FERRY_9P_SELF ? current_fsuid() : make_kuid(ns, b->uid);
+	kgid_t gid = b->gid == FERRY_9P_SELF ? current_fsgid() : make_kgid(ns, b->gid);
+
+	if (!uid_valid(uid) || !gid_valid(gid))
+		return -EINVAL;
+	if ((other || b->model == FERRY_9P_MODEL_PASSTHROUGH) && !ferry_9p_may_be_anyone())
+		return -EPERM;
+	if (b->model == FERRY_9P_MODEL_PASSTHROUGH && !ns_capable(ns, CAP_CHOWN))
+		return -EPERM;
+	ex->uid = from_kuid(ns, uid);
+	ex->gid = from_kgid(ns, gid);
+	cred = prepare_creds();
+	if (!cred)
+		return -ENOMEM;
+	if (b->model == FERRY_9P_MODEL_MAPPED && other) {
+		cred->fsuid = uid;
+		cred->fsgid = gid;
+		if (!uid_eq(uid, GLOBAL_ROOT_UID))
+			cap_clear(cred->cap_effective);
+	}
+	ex->cred = cred;
+	ex->write_cred = ferry_9p_cred_drop_fsetid(cred);
+	return ex->write_cred ? 0 : -ENOMEM;
+}
+
+static int ferry_9p_export_root(struct ferry_9p_export *ex, int fd)
+{
+	struct file *file = fget(fd);
+	struct vfsmount *mnt;
+	struct kstat st;
+	int err;
+
+	if (!file)
+		return -EBADF;
+	if (!d_is_dir(file->f_path.dentry)) {
+		fput(file);
+		return -ENOTDIR;
+	}
+	mnt = clone_private_mount(&file->f_path);
+	if (!IS_ERR(mnt)) {
+		ex->root.mnt = mnt;
+		ex->root.dentry = dget(file->f_path.dentry);
+	}
+	fput(file);
+	if (IS_ERR(mnt))
+		return PTR_ERR(mnt);
+	err = vfs_getattr(&ex->root, &st, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
+	ex->dev = new_encode_dev(st.dev);
+	return err;
+}
+
+/**
+ * ferry_9p_export_get - take a directory over
+ * @b: from user space; the values in use are filled in
+ *
+ * Return: the export, or ERR_PTR() as Documentation/abi.rst lists them.
+ */
+struct ferry_9p_export *ferry_9p_export_get(struct ferry_9p_backend *b)
+{
+	struct ferry_9p_export *ex;
+	int err;
+
+	ferry_9p_export_defaults(b);
+	err = ferry_9p_export_check(b);
+	if (err)
+		return ERR_PTR(err);
+	ex = kzalloc(sizeof(*ex), GFP_KERNEL_ACCOUNT);
+	if (!ex)
+		return ERR_PTR(-ENOMEM);
+	ex->model = b->model;
+	ex->flags = b->flags;
+	ex->msize = b->msize;
+	ex->fids = b->fids;
+	ex->fmode = b->fmode;
+	ex->dmode = b->dmode;
+	ex->xattr_bytes = b->xattr_bytes;
+	err = ferry_9p_export_root(ex, b->fd);
+	if (!err)
+		err = ferry_9p_export_cred(ex, b);
+	if (err) {
+		ferry_9p_export_put(ex);
+		return ERR_PTR(err);
+	}
+	b->uid = ex->uid;
+	b->gid = ex->gid;
+	return ex;
+}
+
+/* The reverse; no fid is left. */
+void ferry_9p_export_put(struct ferry_9p_export *ex)
+{
+	if (ex->root.mnt) {
+		dput(ex->root.dentry);
+		kern_unmount(ex->root.mnt);
+	}
+	if (ex->write_cred)
+		put_cred(ex->write_cred);
+	if (ex->cred)
+		put_cred(ex->cred);
+	kfree(ex);
+}

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One request, from the bytes of its chain to the bytes of its answer. Runs in the
+ * worker under the queue's mutex, or in a thread of the pool without it, always in the
+ * owner's mm. The handlers of the table below run with the rights of the fid's user.
+ */
+#include <linux/slab.h>
+
+#include "../vring/copy.h"
+#include "ferry_9p.h"
+
+/* What the table says about a request. */
+#define FERRY_9P_FID		1	/* its first integer is a fid that must exist */
+#define FERRY_9P_QUICK		2	/* may be tried where nothing may block */
+#define FERRY_9P_ALONE		4	/* may block the worker if nothing else is there */
+#define FERRY_9P_CHANGES	8	/* not on a read-only export */
+#define FERRY_9P_WRITES		16	/* takes set-id bits off */
+#define FERRY_9P_PLACED		32	/* not on what the host moved out of the export */
+
+struct ferry_9p_op {
+	int (*fn)(struct ferry_9p_req *req);
+	u8 flags;
+	u8 gid;		/* 1 + which integer is the group of what is made */
+};
+
+#define FERRY_9P_EITHER	(FERRY_9P_FID | FERRY_9P_QUICK | FERRY_9P_ALONE)
+#define FERRY_9P_MAKES	(FERRY_9P_FID | FERRY_9P_ALONE | FERRY_9P_CHANGES)
+#define FERRY_9P_SLOW	(FERRY_9P_FID | FERRY_9P_ALONE)
+
+static int ferry_9p_auth(struct ferry_9p_req *req)
+{
+	return -EOPNOTSUPP;
+}
+
+static const struct ferry_9p_op ferry_9p_ops[FERRY_P9_TYPES] = {
+	[FERRY_P9_TVERSION]	= { ferry_9p_version, FERRY_9P_QUICK },
+	[FERRY_P9_TAUTH]	= { ferry_9p_auth, FERRY_9P_QUICK },
+	[FERRY_P9_TATTACH]	= { ferry_9p_attach, FERRY_9P_QUICK },
+	[FERRY_P9_TWALK]	= { ferry_9p_walk, FERRY_9P_EITHER },
+	[FERRY_P9_TCLUNK]	= { ferry_9p_clunk, FERRY_9P_EITHER },
+	[FERRY_P9_TREAD]	= { ferry_9p_read, FERRY_9P_EITHER },
+	[FERRY_P9_TWRITE]	= { ferry_9p_write, FERRY_9P_MAKES | FERRY_9P_WRITES },
+	[FERRY_P9_TREMOVE]	= { ferry_9p_remove, FERRY_9P_SLOW },
+	[FERRY_P9_TGETATTR]	= { ferry_9p_getattr, FERRY_9P_FID | FERRY_9P_QUICK },
+	[FERRY_P9_TSTATFS]	= { ferry_9p_statfs, FERRY_9P_FID | FERRY_9P_QUICK },
+	[FERRY_P9_TLOCK]	= { ferry_9p_lock, FERRY_9P_SLOW },
+	[FERRY_P9_TGETLOCK]	= { ferry_9p_getlock, FERRY_9P_SLOW },
+	[FERRY_P9_TLOPEN]	= { ferry_9p_lopen, FERRY_9P_SLOW },
+	[FERRY_P9_TLCREATE]	= { ferry_9p_lcreate, FERRY_9P_MAKES, 1 + 3 },
+	[FERRY_P9_TREADDIR]	= { ferry_9p_readdir, FERRY_9P_SLOW | FERRY_9P_PLACED },
+	[FERRY_P9_TREADLINK]	= { ferry_9p_readlink, FERRY_9P_SLOW | FERRY_9P_PLACED },
+	[FERRY_P9_TSETATTR]	= { ferry_9p_setattr, FERRY_9P_MAKES | FERRY_9P_PLACED },
+	[FERRY_P9_TXATTRWALK]	= { ferry_9p_xattrwalk, FERRY_9P_SLOW | FERRY_9P_PLACED },
+	[FERRY_P9_TXATTRCREATE]	= { ferry_9p_xattrcreate, FERRY_9P_MAKES | FERRY_9P_PLACED },
+	[FERRY_P9_TFSYNC]	= { ferry_9p_fsync, FERRY_9P_FID },
+	[FERRY_P9_TLINK]	= { ferry_9p_link, FERRY_9P_MAKES },
+	[FERRY_P9_TMKDIR]	= { ferry_9p_mkdir, FERRY_9P_MAKES, 1 + 2 },
+	[FERRY_P9_TMKNOD]	= { ferry_9p_mknod, FERRY_9P_MAKES, 1 + 4 },
+	[FERRY_P9_TSYMLINK]	= { ferry_9p_symlink, FERRY_9P_MAKES, 1 + 1 },
+	[FERRY_P9_TUNLINKAT]	= { ferry_9p_unlinkat, FERRY_9P_MAKES },
+	[FERRY_P9_TRENAME]	= { ferry_9p_rename, FERRY_9P_MAKES },
+	[FERRY_P9_TRENAMEAT]	= { ferry_9p_renameat, FERRY_9P_MAKES },
+	[FERRY_P9_TOPEN]	= { ferry_9p_legacy_open, FERRY_9P_SLOW },
+	[FERRY_P9_TCREATE]	= { ferry_9p_legacy_create, FERRY_9P_MAKES },
+	[FERRY_P9_TSTAT]	= { ferry_9p_legacy_stat, FERRY_9P_SLOW | FERRY_9P_PLACED },
+	[FERRY_P9_TWSTAT]	= { ferry_9p_legacy_wstat, FERRY_9P_MAKES | FERRY_9P_PLACED },
+};
+
+bool ferry_9p_runs_alone(u8 type)
+{
+	return type < FERRY_P9_TYPES && (ferry_9p_ops[type].flags & FERRY_9P_ALONE);
+}
+
+/**
+ * ferry_9p_receive - copy a message out of its chain and take it apart
+ * @req: has its chain
+ * @h: the header, fetched once
+ *
+ * Return: 0 or the -errno to answer.
+ */
+int ferry_9p_receive(struct ferry_9p_req *req, const struct ferry_p9_hdr *h)
+{
+	struct ferry_9p *p9 = req->p9;
+	u32 copied = ferry_p9_copied(h, req->out_len, p9->msize);
+	const char *layout;
+
+	if (!copied)
+		return -EMSGSIZE;
+	layout = ferry_p9_layout(h->type, p9->dialect);
+	if (!layout)
+		return -EOPNOTSUPP;
+	if (copied > FERRY_9P_OWN_BYTES) {
+		/* One more, for the NUL behind a last string. */
+		u8 *msg = kvmalloc(copied + 1, GFP_KERNEL_ACCOUNT);
+
+		if (!msg)
+			return -ENOMEM;
+		req->msg = msg;
+	}
+	req->copied = copied;
+	if (ferry_copy_from_segs(req->msg, req->out, copied)) {
+		req->fault = true;
+		return -EFAULT;
+	}
+	return ferry_p9_decode(&req->m, layout, req->msg + FERRY_P9_HEADER,
+			       copied - FERRY_P9_HEADER, h->size - copied);
+}
+
+/* Have room for so many bytes of answer behind the header. */
+int ferry_9p_reply_room(struct ferry_9p_req *req, u32 bytes)
+{
+	u8 *reply;
+
+	if (bytes <= req->enc.left)
+		return 0;
+	reply = kvmalloc(FERRY_P9_HEADER + bytes, GFP_KERNEL_ACCOUNT);
+	if (!reply)
+		return -ENOMEM;
+	if (req->reply != req->own_reply)
+		kvfree(req->reply);
+	req->reply = reply;
+	req->enc = (struct ferry_p9_enc){ reply + FERRY_P9_HEADER, bytes };
+	return 0;
+}
+
+/**
+ * ferry_9p_iter - a request's payload where it lies in guest memory
+ * @req: the request
+ * @iter: set up
+ * @in: whether the chain's writable part is meant
+ * @skip: bytes of it in front of the payload
+ * @len: bytes of payload; the chain holds them
+ */
+void ferry_9p_iter(struct ferry_9p_req *req, struct iov_iter *iter, bool in, u32 skip, u32 len)
+{
+	iov_iter_init(iter, in ? ITER_DEST : ITER_SOURCE, in ? req->in : req->out,
+		      in ? req->nr_in : req->nr_out, (size_t)skip + len);
+	iov_iter_advance(iter, skip);
+}
+
+/* Whether the fid's file may still be reached by name, or is open. */
+static int ferry_9p_placed(struct ferry_9p *p9, struct ferry_9p_fid *fid)
+{
+	if (ferry_9p_file(fid) && d_is_reg(fid->path.dentry))
+		return 0;
+	return ferry_9p_inside(p9, fid->path.dentry);
+}
+
+static int ferry_9p_call(struct ferry_9p_req *req, const struct ferry_9p_op *op)
+{
+	struct ferry_9p *p9 = req->p9;
+	const struct cred *cred = p9->export->cred, *old;
+	const struct cred *made = NULL;
+	int err;
+
+	if (op->gid) {
+		u32 uid = req->fid->uid, gid = req->m.v[op->gid - 1];
+
+		ferry_9p_squash(p9->export, &uid, &gid);
+		err = ferry_9p_cred_get(p9, uid, gid, &made, NULL);
+		if (err)
+			return err;
+		cred = made;
+	} else if (req->fid) {
+		cred = op->flags & FERRY_9P_WRITES ? req->fid->write_cred : req->fid->cred;
+	}
+	old = override_creds(cred);
+	err = op->fn(req);
+	revert_creds(old);
+	if (made)
+		put_cred(made);
+	return err;
+}
+
+/**
+ * ferry_9p_serve - carry a request out and answer it
+ * @req: received; req->may_block says whether it may take its time
+ *
+ * Return: whether it is answered; otherwise call again from where it may block.
+ */
+bool ferry_9p_serve(struct ferry_9p_req *req)
+{
+	const struct ferry_9p_op *op = &ferry_9p_ops[req->type];
+	struct ferry_9p *p9 = req->p9;
+	int err = 0;
+
+	req->enc = (struct ferry_p9_enc){ req->reply + FERRY_P9_HEADER,
+					  FERRY_9P_OWN_BYTES - FERRY_P9_HEADER };
+	if (!req->may_block && !(op->flags & FERRY_9P_QUICK))
+		return false;
+	if ((op->flags & FERRY_9P_FID) && !req->fid) {
+		struct ferry_9p_fid *fid = ferry_9p_fid_get(p9, req->m.v[0]);
+
+		if (IS_ERR(fid))
+			err = PTR_ERR(fid);
+		else
+			req->fid = fid;
+	}
+	if (!err && (op->flags & FERRY_9P_CHANGES) && (p9->export->flags & FERRY_9P_F_READ_ONLY))
+		err = -EROFS;
+	if (!err && (op->flags & FERRY_9P_PLACED))
+		err = ferry_9p_placed(p9, req->fid);
+	if (!err)
+		err = ferry_9p_call(req, op);
+	if (err == FERRY_9P_LATER)
+		return false;
+	ferry_9p_answer(req, err);
+	return true;
+}
+
+/* What the client understands as an errno. */
+static u32 ferry_9p_errno(int err)
+{
+	err = -err;
+	if (err >= 512 && err <= 516)	/* restarts of system calls */
+		return EINTR;
+	return err > 0 && err < 134 ? err : EIO;
+}
+
+/* Names that plain 9P2000 clients look for; the rest is a number. */
+static const char *ferry_9p_strerror(u32 err)
+{
+	switch (err) {
+	case EPERM: return "Operation not permitted";
+	case ENOENT: return "No such file or directory";
+	case EIO: return "Input/output error";
+	case EBADF: return "Bad file descriptor";
+	case ENOMEM: return "Cannot allocate memory";
+	case EACCES: return "Permission denied";
+	case EBUSY: return "Device or resource busy";
+	case EEXIST: return "File exists";
+	case ENOTDIR: return "Not a directory";
+	case EISDIR: return "Is a directory";
+	case EINVAL: return "Invalid argument";
+	case EFBIG: return "File too large";
+	case ENOSPC: return "No space left on device";
+	case EROFS: return "Read-only file system";
+	case ENAMETOOLONG: return "File name too long";
+	case ENOTEMPTY: return "Directory not empty";
+	case ELOOP: return "Too many levels of symbolic links";
+	case EOPNOTSUPP: return "Operation not supported";
+	default: return "Input/output error";
+	}
+}
+
+/* Bytes of the shortest error; a chain with less room is no request. */
+u32 ferry_9p_error_bytes(const struct ferry_9p *p9)
+{
+	bool legacy = p9->dialect & (FERRY_P9_2000 | FERRY_P9_2000U);
+
+	return FERRY_P9_HEADER + (legacy ? 2 + 4 : 4);
+}
+
+/* Return: the answer's type. */
+static u8 ferry_9p_put_error(struct ferry_9p_req *req, int err)
+{
+	u32 no = ferry_9p_errno(err), room = req->in_len - FERRY_P9_HEADER;
+	unsigned int dialect = req->p9->dialect;
+	const char *text;
+
+	req->payload = 0;
+	if (req->reply != req->own_reply) {
+		kvfree(req->reply);
+		req->reply = req->own_reply;
+	}
+	req->enc = (struct ferry_p9_enc){ req->reply + FERRY_P9_HEADER,
+					  FERRY_9P_OWN_BYTES - FERRY_P9_HEADER };
+	if (!(dialect & (FERRY_P9_2000 | FERRY_P9_2000U))) {
+		ferry_p9_put(&req->enc, no, 4);
+		return FERRY_P9_RLERROR;
+	}
+	text = ferry_9p_strerror(no);
+	ferry_p9_put_str(&req->enc, text, min_t(u32, strlen(text), room - 2 - 4));
+	if (dialect == FERRY_P9_2000U)
+		ferry_p9_put(&req->enc, no, 4);
+	return FERRY_P9_RERROR;
+}
+
+/**
+ * ferry_9p_answer - write the answer into the chain
+ * @req: a handler filled in req->enc and req->payload
+ * @err: 0, or -errno: an error is the answer
+ */
+void ferry_9p_answer(struct ferry_9p_req *req, int err)
+{
+	struct ferry_9p *p9 = req->p9;
+	struct ferry_seg_cursor at = { req->in, 0 };
+	struct ferry_p9_enc head;
+	u8 type = req->type + 1;
+	u32 own;
+
+	if (req->type == FERRY_P9_TFLUSH)
+		req->enc.done = 0;
+	if (!err && (req->enc.bad || FERRY_P9_HEADER + req->enc.done > req->in_len))
+		err = -EMSGSIZE;
+	if (err)
+		type = ferry_9p_put_error(req, err);
+	own = FERRY_P9_HEADER + req->enc.done;
+	head = (struct ferry_p9_enc){ req->reply, FERRY_P9_HEADER };
+	ferry_p9_put(&head, own + req->payload, 4);
+	ferry_p9_put(&head, type, 1);
+	ferry_p9_put(&head, req->tag, 2);
+	req->len = own + req->payload;
+	if (req->fault || current->mm != p9->dev.mm)
+		req->len = 0;
+	else if (ferry_copy_to_segs(&at, req->reply, own))
+		req->fault = true;
+	if (req->fault)
+		req->len = 0;
+	if (req->fid) {
+		ferry_9p_fid_put(p9, req->fid);
+		req->fid = NULL;
+	}
+}
