@@ -22,6 +22,7 @@ static const struct {
 	[DEV_NULL] = { DEV_NULL_PATH, FERRY_NULL_QUEUES },
 	[DEV_NET] = { DEV_NET_PATH, 2 },
 	[DEV_BLK] = { DEV_BLK_PATH, FERRY_BLK_QUEUES },
+	[DEV_9P] = { DEV_9P_PATH, 1 },
 };
 
 static int dev_eventfd(void)

@@ -18,6 +18,7 @@
 #define DEV_NULL_PATH	"/dev/ferry-null"
 #define DEV_NET_PATH	"/dev/ferry-net"
 #define DEV_BLK_PATH	"/dev/ferry-blk"
+#define DEV_9P_PATH	"/dev/ferry-9p"
 #define DEV_VQ_MAX	FERRY_BLK_QUEUES
 
 /* Longest wait for what must come; reaching it is a failure, not a pace. */
@@ -26,7 +27,7 @@
 /* Queues of a net device. */
 enum { DEV_RX, DEV_TX };
 
-enum dev_kind { DEV_NULL, DEV_NET, DEV_BLK };
+enum dev_kind { DEV_NULL, DEV_NET, DEV_BLK, DEV_9P };
 
 struct dev {
 	int fd;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The directory that a test of ferry-9p exports: DIR/export on a file system mounted
+ * on DIR, beside DIR/outside, which no guest may see.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "check.h"
+#include "export.h"
+
+#define EXPORT_TOP	"/tmp/ferry-9p"
+#define EXPORT_IMAGE	"/tmp/ferry-9p.img"
+
+const char *export_top(void)
+{
+	return EXPORT_TOP;
+}
+
+const char *export_dir(void)
+{
+	return EXPORT_TOP "/export";
+}
+
+static int export_ext4(void)
+{
+	return system("PATH=$PATH:/sbin:/usr/sbin; modprobe -aq loop ext4;"
+		      " rm -f " EXPORT_IMAGE " && truncate -s 64M " EXPORT_IMAGE
+		      " && mkfs.ext4 -q -F " EXPORT_IMAGE " >/dev/null 2>&1"
+		      " && mount -o loop " EXPORT_IMAGE " " EXPORT_TOP " >/dev/null 2>&1") ?
+	       -ENODEV : 0;
+}
+
+int __export_mount(const char *fs)
+{
+	int err;
+
+	/* Each test has its own mounts, which go with it. */
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return -errno;
+	mkdir(EXPORT_TOP, 0755);
+	if (!strcmp(fs, "ext4"))
+		err = export_ext4();
+	else
+		err = mount(fs, EXPORT_TOP, fs, 0, "size=64m") ? -errno : 0;
+	if (err)
+		return err;
+	umask(0);
+	if (chmod(EXPORT_TOP, 0755) || mkdir(EXPORT_TOP "/export", 0755) ||
+	    mkdir(EXPORT_TOP "/outside", 0755))
+		return -errno;
+	export_write(EXPORT_TOP "/outside/secret", "secret");
+	return 0;
+}
+
+void export_unmount(void)
+{
+	check(!umount(EXPORT_TOP), "unmount the exported file system: %s", strerror(errno));
+}
+
+bool export_takes_xattrs(void)
+{
+	return !setxattr(export_dir(), "user.probe", "x", 1, 0) &&
+	       !removexattr(export_dir(), "user.probe");
+}
+
+int __export_mount_xattrs(void)
+{
+	int err = __export_mount("tmpfs");
+
+	if (err || export_takes_xattrs())
+		return err;
+	export_unmount();
+	return __export_mount("ext4");
+}
+
+const char *export_path(const char *fmt, ...)
+{
+	static char text[4][512];
+	static unsigned int at;
+	char *path = text[at++ % 4];
+	va_list args;
+	int n = snprintf(path, sizeof(text[0]), "%s/", EXPORT_TOP);
+
+	va_start(args, fmt);
+	vsnprintf(path + n, sizeof(text[0]) - n, fmt, args);
+	va_end(args);
+	return path;
+}
+
+void export_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	check(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "write %s: %s",
+	      path, strerror(errno));
+	close(fd);
+}
+
+bool export_holds(const char *path, const char *text)
+{
+	char buf[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
+
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)strlen(text) && !memcmp(buf, text, n);
+}

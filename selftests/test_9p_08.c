@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ferry-9p: FERRY_9P_SET_BACKEND and the vhost ioctls beside it: what is refused, what
+ * is filled in, and what changes while requests run.
+ */
+#include "export.h"
+#include "p9.h"
+#include "test.h"
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+
+FIXTURE(abi) {
+	struct p9 p;
+};
+
+FIXTURE_SETUP(abi)
+{
+	int err;
+
+	TEST_REQUIRE(p9_available(), "no " DEV_9P_PATH);
+	err = __export_mount("tmpfs");
+	TEST_REQUIRE(!err, "no tmpfs here: %s", strerror(-err));
+	p9_open(&self->p, export_dir(), FERRY_9P_MODEL_PASSTHROUGH, 0);
+}
+
+FIXTURE_TEARDOWN(abi)
+{
+	p9_close(&self->p);
+	export_unmount();
+}
+
+static struct ferry_9p_backend good(void)
+{
+	struct ferry_9p_backend b = { .model = FERRY_9P_MODEL_MAPPED, .uid = FERRY_9P_SELF,
+				      .gid = FERRY_9P_SELF };
+
+	b.fd = open(export_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return b;
+}
+
+static int set(struct p9 *p, struct ferry_9p_backend *b)
+{
+	return __dev_ioctl(&p->dev, FERRY_9P_SET_BACKEND, b);
+}
+
+TEST_F(abi, defaults_are_told)
+{
+	struct ferry_9p_backend b = good();
+
+	ASSERT_EQ(0, set(&self->p, &b));
+	EXPECT_EQ(512U << 10, b.msize);
+	EXPECT_EQ(65536U, b.fids);
+	EXPECT_EQ(16ULL << 20, b.xattr_bytes);
+	EXPECT_EQ(0600, b.fmode);
+	EXPECT_EQ(0700, b.dmode);
+	EXPECT_EQ(0U, b.uid);
+	close(b.fd);
+}
+
+TEST_F(abi, nonsense_is_refused_and_changes_nothing)
+{
+	struct ferry_9p_backend b;
+	struct p9_stat st;
+	int fd = good().fd;
+
+#define REFUSED(err, ...) do {					\
+	b = good();						\
+	close(b.fd);						\
+	b.fd = fd;						\
+	__VA_ARGS__;						\
+	EXPECT_EQ(err, set(&self->p, &b));			\
+} while (0)
+	REFUSED(-EINVAL, b.flags = 1U << 31);
+	REFUSED(-EINVAL, b.model = 0);
+	REFUSED(-EINVAL, b.model = 4);
+	REFUSED(-EINVAL, b.msize = 4095);
+	REFUSED(-EINVAL, b.msize = (1U << 20) + 1);
+	REFUSED(-EINVAL, b.fids = 65537);
+	REFUSED(-EINVAL, b.xattr_bytes = 1ULL << 40);
+	REFUSED(-EINVAL, b.fmode = 0400);
+	REFUSED(-EINVAL, b.fmode = 04600);
+	REFUSED(-EINVAL, b.dmode = 0600);
+	REFUSED(-EINVAL, b.flags = FERRY_9P_F_ROOT_SQUASH);
+	REFUSED(-EINVAL, b.reserved[3] = 1);
+	REFUSED(-EBADF, b.fd = 9999);
+	REFUSED(-EBADF, b.fd = -2);
+	REFUSED(-ENOTDIR, b.fd = self->p.dev.fd);
+	EXPECT_EQ(-EFAULT, __dev_ioctl(&self->p.dev, FERRY_9P_SET_BACKEND, (void *)8));
+	EXPECT_EQ(0, p9_getattr(&self->p, 0, &st));
+	close(fd);
+}
+
+TEST_F(abi, only_the_owner_sets_it)
+{
+	struct ferry_9p_backend b = good();
+	struct dev d;
+
+	dev_open(&d, DEV_9P, NULL);
+	EXPECT_EQ(-EPERM, __dev_ioctl(&d, FERRY_9P_SET_BACKEND, &b));
+	dev_ioctl(&d, VHOST_SET_OWNER, NULL);
+	EXPECT_EQ(-EFAULT, __dev_ioctl(&d, FERRY_9P_SET_BACKEND, &b));
+	EXPECT_EQ(-ENOTTY, __dev_ioctl(&d, FERRY_NULL_SET_BACKEND, &b));
+	close(b.fd);
+	b.fd = -1;
+	EXPECT_EQ(0, __dev_ioctl(&d, FERRY_9P_SET_BACKEND, &b));
+	EXPECT_FALSE(dev_features(&d) & 1ULL << 35);
+	EXPECT_TRUE(dev_features(&d) & 1);
+	dev_close(&d);
+}
+
+TEST_F(abi, another_directory_ends_the_session)
+{
+	struct ferry_9p_backend b = good();
+	struct p9_stat st;
+	int root = b.fd;
+
+	ASSERT_EQ(0, mkdir(export_path("export/sub"), 0755));
+	b.fd = openat(root, "sub", O_RDONLY | O_DIRECTORY);
+	ASSERT_EQ(0, set(&self->p, &b));
+	EXPECT_EQ(-EOPNOTSUPP, p9_getattr(&self->p, 0, &st));
+	ASSERT_EQ(0, p9_version(&self->p, "9P2000.L", P9_MSIZE));
+	ASSERT_EQ(0, p9_attach(&self->p, 0, 0));
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, ".."));
+	ASSERT_EQ(0, p9_getattr(&self->p, 1, &st));
+	close(b.fd);
+	close(root);
+	/* Nothing is served once it is taken away, and served again when it is back. */
+	b.fd = -1;
+	ASSERT_EQ(0, set(&self->p, &b));
+	EXPECT_EQ(0, set(&self->p, &b));
+}
+
+TEST_F(abi, memory_is_swapped_under_requests)
+{
+	for (unsigned long i = 0; i < test_scale(50); i++) {
+		for (unsigned int k = 0; k < 8; k++) {
+			self->p.tag = 100 + k;
+			p9_queue(&self->p, k, FERRY_P9_TFSYNC, "44", P9_U64(0), P9_U64(0));
+		}
+		p9_kick(&self->p);
+		dev_set_mem(&self->p.dev, &self->p.mem);
+		for (unsigned int k = 0; k < 8; k++)
+			ASSERT_LE(0, p9_recv(&self->p, DEV_PATIENCE_MS));
+	}
+}
+
+TEST_F(abi, passthrough_takes_the_right_to_be_anyone)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+	struct ferry_9p_backend b = good();
+
+	ASSERT_EQ(0, syscall(SYS_capget, &h, caps));
+	caps[0].effective &= ~(1U << CAP_SETUID);
+	ASSERT_EQ(0, syscall(SYS_capset, &h, caps));
+	b.model = FERRY_9P_MODEL_PASSTHROUGH;
+	EXPECT_EQ(-EPERM, set(&self->p, &b));
+	b.model = FERRY_9P_MODEL_MAPPED;
+	b.uid = 1000;
+	EXPECT_EQ(-EPERM, set(&self->p, &b));
+	b.uid = FERRY_9P_SELF;
+	EXPECT_EQ(0, set(&self->p, &b));
+	close(b.fd);
+}
+
+TEST_HARNESS_MAIN
