@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -304,7 +305,7 @@ static int image_child_failed(struct image *img, struct image_start *st,
 
 /* --- opening and closing -------------------------------------------------------------- */
 
-/* Connect before anyone accepts, so that the socket's name can go at once. */
+/* Connect before anyone accepts: the socket's name is not needed any more then. */
 static int image_connect(struct image_start *st, const struct sockaddr_un *addr)
 {
 	st->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -316,24 +317,37 @@ static int image_connect(struct image_start *st, const struct sockaddr_un *addr)
 	return 0;
 }
 
-/* Nobody else can ever connect: the directory is ours alone, and does not stay. */
+/* A tmpfs that no name leads to, and that goes with its descriptor. */
+static int image_nowhere(void)
+{
+	int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), dir = -1;
+
+	if (fs >= 0 && !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		dir = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	if (dir < 0)
+		dir = -errno;
+	if (fs >= 0)
+		close(fs);
+	return dir;
+}
+
+/* Nobody else can ever connect, and nothing is left behind at whatever moment we end. */
 static int image_make_sockets(struct image_start *st, struct error *e)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	const char *tmp = getenv("TMPDIR");
-	char dir[sizeof(addr.sun_path) - 8];
-	int ret;
+	int dir = image_nowhere(), ret;
 
-	if (!tmp || strlen(tmp) > sizeof(dir) - 32)
-		tmp = "/tmp";
-	snprintf(dir, sizeof(dir), "%s/ferry-XXXXXX", tmp);
-	if (!mkdtemp(dir))
-		return error_errno(e, errno, "could not make a directory in '%s'", tmp);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/nbd", dir);
+	if (dir == -EPERM) {
+		error_set(e, EPERM, "may not set up a network block device");
+		error_hint(e, "That takes CAP_SYS_ADMIN.");
+		return dir;
+	}
+	if (dir < 0)
+		return error_errno(e, dir, "could not make a place for sockets");
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/nbd", dir);
 	ret = image_connect(st, &addr);
-	unlink(addr.sun_path);
-	rmdir(dir);
-	return ret ? error_errno(e, ret, "could not make sockets in '%s'", tmp) : 0;
+	close(dir);
+	return ret ? error_errno(e, ret, "could not make sockets") : 0;
 }
 
 static int image_attach(struct image *img, struct image_start *st,
