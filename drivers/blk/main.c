@@ -95,8 +95,11 @@ static int ferry_blk_start(struct ferry_blk *blk, struct ferry_blk_disk *disk)
 	for (i = 0; i < FERRY_BLK_QUEUES; i++) {
 		struct ferry_blk_queue *q = &blk->queue[i];
 
-		if (ferry_blk_running(q) && !test_bit(i, started))
-			ferry_blk_queue_start(q, disk);
+		if (!q->vq.backend || test_bit(i, started))
+			continue;
+		/* Should it have broken meanwhile: nothing may go on to name the old disk. */
+		if (ferry_blk_queue_start(q, disk))
+			ferry_blk_queue_stop(q);
 	}
 	return 0;
 
