@@ -9,11 +9,10 @@ import os
 import subprocess
 import tempfile
 
-from ferrylab import initramfs, kernels, modules
+from ferrylab import emulator, initramfs, kernels, modules
 from ferrylab.errors import LabError
 from ferrylab.paths import BUILD, TOP, read
 
-QEMU = "qemu-system-x86_64"
 BIN = os.path.join(BUILD, "bench-bin")
 # nokaslr and ipv6.disable keep runs alike; the rest makes the clock count and the worker preempt.
 PARAMETERS = ("console=ttyS0 tsc=reliable clocksource=tsc nokaslr preempt=full mitigations=off "
@@ -51,7 +50,7 @@ def run(kernel_name, program, parameters="", plugin=None, build=True):
     with tempfile.TemporaryDirectory(dir=os.path.join(BUILD, "bench")) as work:
         initrd, console, results = (os.path.join(work, name) for name in ("initrd", "console", "results"))
         image(kernel, program, initrd, build)
-        line = [QEMU, "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-M", "pc",
+        line = [*emulator.command(), "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-M", "pc",
                 "-accel", "tcg", "-cpu", "qemu64", "-icount", "shift=0,sleep=off", "-m", "256",
                 "-kernel", kernel.image, "-initrd", initrd, "-append", f"{PARAMETERS} {parameters}",
                 "-serial", "file:" + console, "-monitor", "none",

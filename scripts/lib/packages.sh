@@ -190,6 +190,30 @@ make_trixie() {
 	touch "$root/.ferry-complete"
 }
 
+# The first QEMU whose TCG locks a page before it translates from it.  An older one that runs the
+# lab's CPUs in several threads can keep a breakpoint that the kernel has long taken back, and then
+# dies of it within minutes of static branches being switched.
+QEMU_WANTED=8.1
+QEMU_PACKAGES=(qemu-system-x86 qemu-system-common qemu-system-data seabios)
+
+# fetch_emulator: such a QEMU from bookworm-backports, unpacked under qemu/, if this machine's own is
+# older.  Its libraries are those of the machine's.  Without it the lab's CPUs take turns.
+fetch_emulator() {
+	local own tree=$FERRY_CACHE/qemu package
+	own=$(dpkg-query -W -f '${Version}' qemu-system-x86)
+	[ ! -e "$tree/.ferry-complete" ] && dpkg --compare-versions "${own#*:}" lt "$QEMU_WANTED" || return 0
+	say "unpacking QEMU for the lab"
+	use_private_sources
+	apt_private+=(-o APT::Default-Release=bookworm-backports)
+	rm -rf "$tree"
+	mkdir -p "$tree"
+	for package in "${QEMU_PACKAGES[@]}"; do
+		unpack_package "$package" "$tree" ||
+			{ say "no newer QEMU is to be had here: the lab's CPUs will take turns"; return 0; }
+	done
+	touch "$tree/.ferry-complete"
+}
+
 # fetch_kernel_source: Debian's linux-source-6.12, unpacked under src/.
 fetch_kernel_source() {
 	local dir=$FERRY_CACHE/src/linux-source-6.12 version

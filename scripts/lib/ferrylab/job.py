@@ -24,7 +24,7 @@ from .paths import BUILD, CACHE, TOP, read
 __all__ = ["Job", "LabError"]
 
 PASSED = re.compile(r"FERRY_.*|CI|TERM|V|KTAP_.*|INTERACTIVE")
-STATUS_SPLAT, STATUS_DIED, STATUS_LAB, STATUS_TIMEOUT = 97, 98, 99, 124
+STATUS_SPLAT, STATUS_DIED, STATUS_TIMEOUT = 97, 98, 124
 
 
 class Job:
@@ -93,9 +93,6 @@ class Job:
         complete = "status" in fields and "taint" in fields
         found = splat.find(log, int(fields["taint"]) if complete else None)
         if found:
-            if self.kind == "qemu" and splat.is_emulators(log):
-                self.tell("the emulator ran a breakpoint that was patched away", found)
-                return STATUS_LAB
             self.tell("kernel splat", found)
             return STATUS_SPLAT
         if timed_out:

@@ -105,15 +105,6 @@ class Reader:
             self.counts.add(self.current.end(status))
             self.current = None
 
-    def unfinished(self):
-        """The programs that a lab which died has not brought to their end."""
-        return ([self.current.name] if self.current else []) + self.waiting
-
-    def give_up(self):
-        """The counts of the programs that ended; forgets the others, which run again elsewhere."""
-        self.current = None
-        return self.counts
-
     def end(self):
         self._close(None)
         for name in self.waiting:

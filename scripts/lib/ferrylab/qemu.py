@@ -5,19 +5,16 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-from . import initramfs, kernels, stream
+from . import emulator, initramfs, kernels, stream
 from .errors import LabError
 from .paths import CACHE, LIB
 
-QEMU = "qemu-system-x86_64"
 # Without the first two a stock kernel now and then panics or loses its clock on a loaded machine.
 PARAMETERS = ("no_timer_check tsc=reliable console=ttyS0 panic_on_warn=1 panic=-1 mitigations=off "
               "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 hung_task_panic=1 nokaslr")
-ACCEL = ["-accel", "tcg,thread=multi"]
 # One nanosecond is one instruction while the lab is busy.  With sleep=off its clock would run through
 # every timeout while it idles, and a VMM that reads its kernel over 9p would never get there.  For one
 # CPU only: QEMU would run several in turn and let the clock count them all.
@@ -33,8 +30,8 @@ def kernel(args):
 
 def root_initramfs(chosen):
     """The initramfs that mounts the host's root over 9p; made once per kernel and per init."""
-    init, holder = os.path.join(LIB, "initramfs-init"), os.path.join(LIB, "hold-vm.c")
-    stamp = newest(init, holder, chosen.image, __file__)
+    init = os.path.join(LIB, "initramfs-init")
+    stamp = newest(init, chosen.image, __file__)
     path = os.path.join(CACHE, "initramfs", f"{chosen.release}-{stamp}.cpio")
     if os.path.exists(path):
         return path
@@ -46,22 +43,9 @@ def root_initramfs(chosen):
     archive.file("bin/busybox", initramfs.BUSYBOX, 0o755)
     archive.symlink("bin/sh", "busybox")
     archive.file("init", init, 0o755)
-    archive.data("bin/hold-vm", compiled(holder), 0o755)
     initramfs.add_modules(archive, initramfs.module_files(chosen, BOOT_MODULES))
     archive.write(path)
     return path
-
-
-def compiled(source):
-    """A static program from one C file."""
-    with tempfile.TemporaryDirectory() as scratch:
-        program = os.path.join(scratch, "program")
-        try:
-            subprocess.run(["cc", "-O1", "-static", "-s", "-o", program, source], check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise LabError(f"cannot compile {source}: {error}; run scripts/setup lab") from error
-        with open(program, "rb") as file:
-            return file.read()
 
 
 def newest(*paths):
@@ -80,8 +64,8 @@ def port(name, fd, device="virtserialport"):
 
 def command_line(args, chosen, work, ports):
     parameters = f"{PARAMETERS} ferry.job={work.dir} ferry.init={LIB}/lab-init {args.append}"
-    line = [QEMU, "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-M", "q35",
-            *(ACCEL_COUNTING if args.icount else ACCEL), "-cpu", "max,+svm,-la57", "-smp", str(args.smp),
+    line = [*emulator.command(), "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-M", "q35",
+            *(ACCEL_COUNTING if args.icount else emulator.accel()), "-cpu", "max,+svm,-la57", "-smp", str(args.smp),
             "-m", str(args.mem or DEFAULT_MEM), "-kernel", chosen.image, "-initrd", root_initramfs(chosen),
             "-append", parameters, "-serial", "file:" + work.console, "-monitor", "none",
             "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",
@@ -105,7 +89,7 @@ def run(args, chosen, work):
                 pass_fds=[end.fileno() for end in theirs.values()], start_new_session=True,
                 preexec_fn=stream.die_with_parent)
         except OSError as error:
-            raise LabError(f"cannot start {QEMU}: {error.strerror}; run scripts/setup lab") from error
+            raise LabError(f"cannot start {emulator.NAME}: {error.strerror}; run scripts/setup lab") from error
         try:
             for end in theirs.values():
                 end.close()

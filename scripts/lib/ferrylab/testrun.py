@@ -6,7 +6,6 @@ import re
 import subprocess
 
 from . import ktap
-from .job import STATUS_LAB
 from .paths import LIB, SCRIPTS
 
 MARKER = re.compile("^# ferry-(start|end|done) ?")
@@ -23,24 +22,14 @@ def stream(command, reader, out, env=None):
     return process.returncode
 
 
-def run_tests(options, tests, out, env=None, again=True):
-    """Run tests in a lab with `options`, or on this machine if that is None; the counts.
-
-    A lab whose emulator failed is replaced once, for the tests that it has not brought to an end.
-    """
+def run_tests(options, tests, out, env=None):
+    """Run tests in a lab with `options`, or on this machine if that is None; the counts."""
     reader = ktap.Reader(os.path.basename(test) for test in tests)
     loop = [os.path.join(LIB, "test-loop"), *tests]
     if options is None:
         stream(loop, reader, out, env)
         return reader.end()
     status = stream([os.path.join(SCRIPTS, "lab"), *options, "--", *loop], reader, out, env)
-    if status == STATUS_LAB and again and reader.unfinished():
-        left = reader.unfinished()
-        print(f"# the lab itself failed: a second one runs {left[0]} and what follows", file=out, flush=True)
-        counts = reader.give_up()
-        rest = [test for test in tests if os.path.basename(test) in left]
-        counts.add(run_tests(options, rest, out, env, again=False))
-        return counts
     counts = reader.end()
     if status == 0:
         print("ok kernel-clean", file=out, flush=True)

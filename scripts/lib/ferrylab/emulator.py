@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The QEMU that emulates the lab: the cache's if scripts/setup had to put one there, else the machine's."""
+
+import functools
+import os
+import re
+import subprocess
+
+from .paths import CACHE
+
+NAME = "qemu-system-x86_64"
+TREE = os.path.join(CACHE, "qemu")
+# From here on a page is locked while TCG translates from it, so that no CPU keeps an instruction
+# that another one has already patched away.
+THREADS_SINCE = (8, 1)
+
+
+def in_cache():
+    return os.path.exists(os.path.join(TREE, ".ferry-complete"))
+
+
+def command():
+    """The words that start it."""
+    if not in_cache():
+        return [NAME]
+    share = os.path.join(TREE, "usr/share")
+    return [os.path.join(TREE, "usr/bin", NAME),
+            "-L", os.path.join(share, "qemu"), "-L", os.path.join(share, "seabios"),
+            "-L", "/usr/share/qemu"]
+
+
+@functools.cache
+def version():
+    """As a tuple; empty where there is none."""
+    try:
+        text = subprocess.check_output([*command(), "--version"], text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ()
+    found = re.search(r"version (\d+)\.(\d+)", text)
+    return tuple(map(int, found.groups())) if found else ()
+
+
+def accel():
+    """A thread for each of the lab's CPUs where that is safe, else one for all."""
+    return ["-accel", "tcg,thread=" + ("multi" if version() >= THREADS_SINCE else "single")]
