@@ -141,6 +141,20 @@ static void stat_print_json(struct nlattr **attrs, bool first)
 	printf("}");
 }
 
+/* A disk has more queues than most guests use: one that never ran is not worth a row. */
+static bool stat_never_ran(struct nlattr **attrs)
+{
+	static const int history[] = { FERRY_A_KICKS, FERRY_A_CHAINS, FERRY_A_ERRORS };
+	size_t i;
+
+	if (!attrs[FERRY_A_STATE] || nla_get_u8(attrs[FERRY_A_STATE]) != FERRY_QUEUE_STOPPED)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(history); i++)
+		if (attrs[history[i]] && nla_get_u64(attrs[history[i]]))
+			return false;
+	return true;
+}
+
 static int stat_message(struct nl_msg *msg, void *arg)
 {
 	static const struct nla_policy policy[FERRY_A_MAX + 1] = {
@@ -156,7 +170,7 @@ static int stat_message(struct nl_msg *msg, void *arg)
 		return NL_SKIP;
 	if (out->json)
 		stat_print_json(attrs, !out->rows);
-	else
+	else if (!stat_never_ran(attrs))
 		stat_print_row(attrs);
 	out->rows++;
 	return NL_OK;
