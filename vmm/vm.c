@@ -18,11 +18,13 @@
 #include <unistd.h>
 
 #include "backend/drive.h"
+#include "backend/fsdev.h"
 #include "backend/netdev.h"
 #include "dev/acpi_pm.h"
 #include "dev/blk.h"
 #include "dev/legacy.h"
 #include "dev/net.h"
+#include "dev/p9.h"
 #include "dev/rng.h"
 #include "dev/serial.h"
 #include "machine/machine.h"
@@ -42,6 +44,10 @@ struct vm_device {
 		struct net_dev net;
 		struct blk_dev blk;
 		struct rng_dev rng;
+		struct {
+			struct p9_dev p9;
+			struct fsdev fsdev;
+		};
 	};
 };
 
@@ -236,6 +242,18 @@ static int vm_init_blk(struct vm *vm, struct vm_device *d, struct error *e)
 	return blk_init(&d->blk, &vm->machine, &dev, &drive_ops, drive, e);
 }
 
+static int vm_init_9p(struct vm *vm, struct vm_device *d, struct error *e)
+{
+	const struct p9_dev_config dev = {
+		.features = vm_ring_features(d->cfg),
+		.tag = d->cfg->p9.mount_tag,
+	};
+	int ret = fsdev_init(&d->fsdev, &vm->machine, d->cfg->p9.export, vm->say, e);
+
+	d->v = &d->p9.v;
+	return ret ?: p9_init(&d->p9, &vm->machine, &dev, &fsdev_ops, &d->fsdev, e);
+}
+
 static int vm_init_rng(struct vm *vm, struct vm_device *d, struct error *e)
 {
 	d->v = &d->rng.v;
@@ -257,6 +275,9 @@ static int vm_init_device(struct vm *vm, struct vm_device *d, struct error *e)
 		break;
 	case DEVICE_BLK:
 		ret = vm_init_blk(vm, d, e);
+		break;
+	case DEVICE_9P:
+		ret = vm_init_9p(vm, d, e);
 		break;
 	case DEVICE_RNG:
 		ret = vm_init_rng(vm, d, e);
@@ -297,6 +318,8 @@ static void vm_destroy_device(struct vm_device *d)
 	if (d->pci.v)
 		virtio_pci_destroy(&d->pci);
 	virtio_destroy(d->v);
+	if (d->cfg->type->kind == DEVICE_9P)
+		fsdev_destroy(&d->fsdev);
 }
 
 static int vm_create_serial(struct vm *vm, struct error *e)

@@ -308,6 +308,10 @@ static const struct cmd_option cmd_options[] = {
 	{ "hdc", "FILE", NULL, take_hdc },
 	{ "hdd", "FILE", NULL, take_hdd },
 	{ "cdrom", "FILE", NULL, take_cdrom },
+	{ "fsdev", "local,id=ID,path=DIR,security_model=MODEL[,...]",
+	  "a directory for a -device virtio-9p-pci ('-fsdev help')", config_add_fsdev },
+	{ "virtfs", "local,path=DIR,mount_tag=TAG,security_model=MODEL[,...]",
+	  "a directory and its device in one ('-virtfs help')", config_add_virtfs },
 	{ "device", "DRIVER[,PROP=VALUE,...]",
 	  "add a device ('-device help', '-device DRIVER,help')", config_add_device },
 	{ "serial", "DEV", "stdio, mon:stdio, file:PATH, pty, null or none (default: mon:stdio)",
@@ -393,12 +397,12 @@ static bool print_netdev_help(const char *arg)
 	return true;
 }
 
-static bool print_drive_help(const char *arg)
+static bool print_table_help(const char *what, const struct opt_table *table, const char *arg)
 {
 	if (strcmp(arg, "help") && strcmp(arg, "?"))
 		return false;
-	printf("drive options:\n");
-	opt_print_help(&drive_table);
+	printf("%s options:\n", what);
+	opt_print_help(table);
 	return true;
 }
 
@@ -415,7 +419,9 @@ static int take_help(const struct cmd_option *o, const char *arg)
 	}
 	if ((!strcmp(o->name, "device") && print_device_help(arg)) ||
 	    (!strcmp(o->name, "netdev") && print_netdev_help(arg)) ||
-	    (!strcmp(o->name, "drive") && print_drive_help(arg)))
+	    (!strcmp(o->name, "drive") && print_table_help(o->name, &drive_table, arg)) ||
+	    (!strcmp(o->name, "fsdev") && print_table_help(o->name, &fsdev_table, arg)) ||
+	    (!strcmp(o->name, "virtfs") && print_table_help(o->name, &virtfs_table, arg)))
 		return CONFIG_DONE;
 	if ((!strcmp(o->name, "machine") || !strcmp(o->name, "M")) && !strcmp(arg, "help")) {
 		printf("Supported machines are:\nferry                PCI, ACPI and virtio "
@@ -507,6 +513,8 @@ void config_free(struct config *c)
 		opt_free(&drive_table, &c->drive[i]);
 		free(c->drive[i].where);
 	}
+	for (i = 0; i < c->n_fsdevs; i++)
+		opt_free(&fsdev_table, &c->fsdev[i]);
 	for (i = 0; i < c->n_devices; i++) {
 		opt_free(&c->device[i].type->table, &c->device[i]);
 		free(c->device[i].where);

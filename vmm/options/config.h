@@ -8,6 +8,7 @@
 
 #include "../backend/chardev.h"
 #include "../backend/drive.h"
+#include "../backend/fsdev.h"
 #include "../backend/netdev.h"
 #include "table.h"
 
@@ -38,6 +39,17 @@ struct blk_config {
 
 #define BLK_QUEUES_AUTO		0xffffU
 
+/* -device virtio-9p-pci,... */
+struct p9_config {
+	char *fsdev;
+	char *mount_tag;
+	enum tri vhost;
+	char *vhostdev;
+
+	/* Concluded by options/. */
+	const struct fsdev_config *export;
+};
+
 /* -device virtio-rng-pci,... */
 struct rng_config {
 	char *filename;
@@ -63,6 +75,7 @@ struct device_config {
 	union {
 		struct net_config net;
 		struct blk_config blk;
+		struct p9_config p9;
 		struct rng_config rng;
 	};
 
@@ -72,6 +85,7 @@ struct device_config {
 enum device_kind {
 	DEVICE_NET,
 	DEVICE_BLK,
+	DEVICE_9P,
 	DEVICE_RNG,
 };
 
@@ -94,7 +108,7 @@ u64 net_config_features(const struct net_config *n, bool several_pairs);
 /* Likewise virtio-blk. */
 u64 blk_config_features(const struct blk_config *b);
 
-extern const struct opt_table netdev_table, drive_table;
+extern const struct opt_table netdev_table, drive_table, fsdev_table, virtfs_table;
 
 #define CONFIG_DEVICES_MAX	31	/* slots of bus 0 beside the host bridge */
 
@@ -112,6 +126,8 @@ struct config {
 	struct netdev_config netdev[CONFIG_DEVICES_MAX];
 	unsigned int n_drives;
 	struct drive_config drive[CONFIG_DEVICES_MAX];
+	unsigned int n_fsdevs;
+	struct fsdev_config fsdev[CONFIG_DEVICES_MAX];
 	unsigned int n_devices;
 	struct device_config device[CONFIG_DEVICES_MAX];
 };
@@ -129,6 +145,8 @@ void config_free(struct config *c);
 int config_add_netdev(struct config *c, const char *arg, struct error *e);
 int config_add_device(struct config *c, const char *arg, struct error *e);
 int config_add_drive(struct config *c, const char *arg, struct error *e);
+int config_add_fsdev(struct config *c, const char *arg, struct error *e);
+int config_add_virtfs(struct config *c, const char *arg, struct error *e);
 int config_set_memory(struct config *c, const char *arg, struct error *e);
 int config_set_smp(struct config *c, const char *arg, struct error *e);
 int config_set_serial(struct config *c, const char *arg, struct error *e);
@@ -144,5 +162,10 @@ int config_check_blk(const struct blk_config *b, struct error *e);
 int config_add_drive_devices(struct config *c, struct error *e);
 int config_check_drive(struct config *c, struct device_config *d, struct error *e);
 struct drive_config *config_find_drive(struct config *c, const char *id);
+
+/* Likewise the exported directories'. */
+int config_check_p9(const struct p9_config *p, struct error *e);
+int config_check_fsdev(struct config *c, struct device_config *d, struct error *e);
+struct fsdev_config *config_find_fsdev(struct config *c, const char *id);
 
 #endif /* FERRY_VMM_OPTIONS_CONFIG_H */

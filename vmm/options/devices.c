@@ -190,6 +190,19 @@ static const struct opt_row blk_rows[] = {
 	{ "scsi", OPT_IGNORED },
 };
 
+#define P9(field)	offsetof(struct device_config, p9.field)
+
+static const struct opt_row p9_rows[] = {
+	DEVICE_ROWS,
+	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
+	  .help = "MSI-X vectors; as many as the queues need" },
+	{ "fsdev", OPT_STRING, P9(fsdev), .help = "id of the -fsdev behind it" },
+	{ "mount_tag", OPT_STRING, P9(mount_tag),
+	  .help = "what the guest mounts, at most 31 bytes" },
+	{ "vhost", OPT_TRI, P9(vhost), .help = "on: served in the kernel" },
+	{ "vhostdev", OPT_STRING, P9(vhostdev), .def = "/dev/ferry-9p", .help = "vhost device" },
+};
+
 static const struct opt_row rng_rows[] = {
 	DEVICE_ROWS,
 	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
@@ -209,6 +222,11 @@ static const struct device_type device_types[] = {
 		.kind = DEVICE_BLK, .name = "virtio-blk-pci", .alias = "virtio-blk",
 		.bus = "PCI", .desc = "Virtio disk",
 		.table = { "driver", "virtio-blk-pci", blk_rows, ARRAY_SIZE(blk_rows) },
+	},
+	{
+		.kind = DEVICE_9P, .name = "virtio-9p-pci", .alias = "virtio-9p",
+		.bus = "PCI", .desc = "Virtio directory (9P)",
+		.table = { "driver", "virtio-9p-pci", p9_rows, ARRAY_SIZE(p9_rows) },
 	},
 	{
 		.kind = DEVICE_RNG, .name = "virtio-rng-pci", .alias = "virtio-rng",
@@ -343,6 +361,8 @@ static int device_check(const struct config *c, struct device_config *d, struct 
 		return device_check_net(&d->net, e);
 	case DEVICE_BLK:
 		return config_check_blk(&d->blk, e);
+	case DEVICE_9P:
+		return config_check_p9(&d->p9, e);
 	case DEVICE_RNG:
 		break;
 	}
@@ -448,6 +468,8 @@ int config_check_devices(struct config *c, struct error *e)
 			ret = config_check_netdev(c, d, e);
 		if (d->type->kind == DEVICE_BLK)
 			ret = config_check_drive(c, d, e);
+		if (d->type->kind == DEVICE_9P)
+			ret = config_check_fsdev(c, d, e);
 		if (ret)
 			error_prefix(e, d->where);
 	}

@@ -44,7 +44,7 @@ with_kvm() { if $kvm; then expect "$@"; else skip "$1" "no working KVM here"; fi
 as=()
 kvm=false
 if kvm_works; then kvm=true; fi
-plan 25
+plan 27
 
 expect "unknown option" "-bogus: invalid option" -bogus
 expect "missing argument" "-kernel: requires an argument" -kernel
@@ -60,6 +60,12 @@ expect "unknown property" \
 	-device virtio-rng-pci,bogus=1
 expect "unknown netdev" "-device virtio-net-pci,netdev=x: Property 'virtio-net-pci.netdev' can't find value 'x'" \
 	-kernel "$kernel" -device virtio-net-pci,netdev=x
+expect "no directories in user space" \
+	"-virtfs local,path=/,mount_tag=t,security_model=none,vhost=off: vhost=off is not supported: a directory is served by the kernel's ferry_9p alone" \
+	-virtfs local,path=/,mount_tag=t,security_model=none,vhost=off
+expect "mount tag too long" \
+	"-device virtio-9p-pci,fsdev=a,mount_tag=01234567890123456789012345678901: mount tag '01234567890123456789012345678901' (32 bytes) is longer than maximum (31 bytes)" \
+	-device virtio-9p-pci,fsdev=a,mount_tag=01234567890123456789012345678901
 expect "duplicate id" "-netdev tap,id=a: Duplicate ID 'a' for netdev" -netdev tap,id=a -netdev tap,id=a
 expect "missing kernel file" \
 	"could not open kernel file '$dir/none': No such file or directory" -kernel "$dir/none"

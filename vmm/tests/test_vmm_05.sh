@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Image files on the command line: what cannot be used is refused in QEMU's words, and Ferry and
+# Image files and directories on the command line: what cannot be used is refused in QEMU's words, and Ferry and
 # QEMU keep each other out of an image. Needs no working KVM, only a /dev/kvm that opens.
 . "$(dirname "$0")/ktap_vmm.sh"
 
@@ -37,7 +37,7 @@ let_go() { kill "$holder"; wait "$holder" 2>/dev/null; }
 
 another="Is another process using the image [$dir/a]?"
 raw=file=$dir/a,format=raw,vhost=off
-plan 15
+plan 23
 
 says "missing file" "" "-drive file=/none: Could not open '/none': No such file or directory" \
 	-drive file=/none
@@ -66,6 +66,33 @@ says "one image to write and to read" "$another" \
 	-drive "$raw" -drive "$raw,readonly=on,index=1"
 says "share-rw" "" "$no_kernel" -drive "$raw,if=none,id=a" -device virtio-blk-pci,drive=a,share-rw=on \
 	-drive "$raw,if=none,id=b" -device virtio-blk-pci,drive=b,share-rw=on
+
+fs=local,security_model=none
+says "a directory that is not there" "" "-device virtio-9p-pci,fsdev=f,mount_tag=t: cannot initialize fsdev 'f': failed to open '/none': No such file or directory" \
+	-fsdev "$fs,id=f,path=/none" -device virtio-9p-pci,fsdev=f,mount_tag=t
+says "a file for a directory" "" "-virtfs $fs,path=$dir/a,mount_tag=t: cannot initialize fsdev 't': failed to open '$dir/a': Not a directory" \
+	-virtfs "$fs,path=$dir/a,mount_tag=t"
+says "a directory without the module" "Is the module loaded? 'modprobe ferry_9p'." \
+	"-virtfs $fs,path=$dir,mount_tag=t,vhostdev=/dev/none: vhost: could not open '/dev/none': No such file or directory" \
+	-virtfs "$fs,path=$dir,mount_tag=t,vhostdev=/dev/none"
+says "a directory behind another kind of device" "" \
+	"-virtfs $fs,path=$dir,mount_tag=t,vhostdev=/dev/null: vhost: could not become the device's owner: Inappropriate ioctl for device" \
+	-virtfs "$fs,path=$dir,mount_tag=t,vhostdev=/dev/null"
+says "a directory without its model" "Valid options are: security_model=[passthrough|mapped-xattr|none]" \
+	"-virtfs local,path=$dir,mount_tag=t: security_model property not set" -virtfs "local,path=$dir,mount_tag=t"
+says "a fsdev that is not there" "" "-device virtio-9p-pci,fsdev=f,mount_tag=t: 9pfs device couldn't find fsdev with the id = f" \
+	-device virtio-9p-pci,fsdev=f,mount_tag=t
+if [ -c /dev/ferry-9p ]; then
+	says "good directories" "" "$no_kernel" -virtfs "$fs,path=$dir,mount_tag=t" -virtfs \
+		"local,path=/tmp,mount_tag=u,security_model=passthrough,squash=all,uid=65534,gid=65534,readonly=on"
+	setpriv --bounding-set -setuid --inh-caps=-setuid "$FERRY" -kernel "$dir/kernel" \
+		-virtfs "local,path=$dir,mount_tag=t,security_model=passthrough" 2>&1 |
+		grep -q "mount_tag=t,.*: vhost: the device refused the directory: Operation not permitted"
+	judge "a directory that takes more rights"
+else
+	skip "good directories" "no /dev/ferry-9p"
+	skip "a directory that takes more rights" "no /dev/ferry-9p"
+fi
 
 if command -v qemu-io >/dev/null; then
 	hold qemu-io -f raw "$dir/a"

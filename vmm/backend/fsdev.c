@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Role: one -fsdev: open its directory, have the kernel judge it, and start and stop
+ *	the queue there.
+ * Threads: main, and vCPUs (a driver becomes ready, or resets).
+ * Locks: the machine's lock is held by the caller once the guest runs.
+ */
+#include "fsdev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int fsdev_open(struct fsdev *fs, struct error *e)
+{
+	const struct fsdev_config *cfg = fs->cfg;
+
+	fs->export = (struct ferry_9p_backend){
+		.fd = open(cfg->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		.flags = cfg->flags,
+		.model = cfg->model,
+		.msize = cfg->msize,
+		.fids = cfg->fids,
+		.uid = cfg->uid,
+		.gid = cfg->gid,
+		.fmode = cfg->fmode,
+		.dmode = cfg->dmode,
+		.xattr_bytes = cfg->xattr_bytes,
+	};
+	if (fs->export.fd < 0)
+		return error_errno(e, errno, "cannot initialize fsdev '%s': failed to open '%s'",
+				   cfg->id, cfg->path);
+	return 0;
+}
+
+static int fsdev_open_vhost(struct fsdev *fs, struct error *e)
+{
+	int fd = vhost_open(fs->cfg->vhostdev, "ferry_9p", e), ret;
+
+	if (fd < 0) {
+		/* There is nothing to do without it. */
+		if (e->hint[0])
+			error_hint(e, "Is the module loaded? 'modprobe ferry_9p'.");
+		return fd;
+	}
+	ret = vhost_init(&fs->vhost, fs->m, fd, e);
+	return ret ?: vhost_9p_probe(&fs->vhost, &fs->export, e);
+}
+
+int fsdev_init(struct fsdev *fs, struct machine *m, const struct fsdev_config *cfg,
+	       fsdev_warn warn, struct error *e)
+{
+	int ret;
+
+	*fs = (struct fsdev){ .cfg = cfg, .m = m, .warn = warn };
+	ret = fsdev_open(fs, e);
+	return ret ?: fsdev_open_vhost(fs, e);
+}
+
+void fsdev_destroy(struct fsdev *fs)
+{
+	if (!fs->m)
+		return;
+	vhost_destroy(&fs->vhost);
+	if (fs->export.fd >= 0)
+		close(fs->export.fd);
+	fs->m = NULL;
+}
+
+static u64 fsdev_features(void *backend, u64 wanted)
+{
+	struct fsdev *fs = backend;
+
+	return wanted & (~VHOST_RING_FEATURES | fs->vhost.features);
+}
+
+static int fsdev_start(void *backend, struct virtio_dev *v)
+{
+	struct fsdev *fs = backend;
+	int ret = vhost_9p_start(&fs->vhost, v, &fs->export);
+	char text[160];
+
+	if (ret) {
+		snprintf(text, sizeof(text), "unable to start vhost 9p for fsdev '%.64s': %d: its "
+			 "device needs a reset", fs->cfg->id, -ret);
+		fs->warn(text);
+	}
+	return ret;
+}
+
+static void fsdev_stop(void *backend)
+{
+	struct fsdev *fs = backend;
+
+	vhost_9p_stop(&fs->vhost);
+}
+
+const struct p9_backend_ops fsdev_ops = {
+	.features = fsdev_features,
+	.start = fsdev_start,
+	.stop = fsdev_stop,
+};

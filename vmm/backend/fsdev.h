@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* -fsdev: an open directory and the kernel (vhost) that serves it. */
+#ifndef FERRY_VMM_BACKEND_FSDEV_H
+#define FERRY_VMM_BACKEND_FSDEV_H
+
+#include "../dev/p9.h"
+#include "vhost_9p.h"
+
+/* -fsdev local,... */
+struct fsdev_config {
+	char *driver;		/* local */
+	char *id;
+	char *path;
+	char *security_model;
+	bool readonly;
+	char *multidevs, *writeout;
+	u32 fmode, dmode;	/* mapped: host modes of what the guest makes */
+	char *squash;
+	u32 uid, gid;		/* FERRY_9P_SELF: our own */
+	bool guest_checks;
+	u64 msize, xattr_bytes;	/* 0: as much as the server gives */
+	u32 fids;
+
+	/* Concluded from these, and from the device, by options/. */
+	u32 model;		/* enum ferry_9p_model */
+	u32 flags;		/* FERRY_9P_F_* */
+	const char *vhostdev;	/* of the device, which owns it */
+};
+
+/* Told what the user should know though nothing failed. */
+typedef void (*fsdev_warn)(const char *text);
+
+struct fsdev {
+	const struct fsdev_config *cfg;
+	struct machine *m;
+	fsdev_warn warn;
+	struct ferry_9p_backend export;	/* its fd is the directory */
+	struct vhost vhost;
+};
+
+/* The backend of a p9_dev; @fs is the opaque. */
+extern const struct p9_backend_ops fsdev_ops;
+
+int fsdev_init(struct fsdev *fs, struct machine *m, const struct fsdev_config *cfg,
+	       fsdev_warn warn, struct error *e);
+void fsdev_destroy(struct fsdev *fs);
+
+#endif /* FERRY_VMM_BACKEND_FSDEV_H */
