@@ -193,6 +193,37 @@ TEST_F(legacy, directories)
 	EXPECT_EQ(51U, seen);
 }
 
+/* As Linux does: read on until the buffer is full, and with a new one after that. */
+TEST_F(legacy, directories_in_buffers_that_are_filled_up)
+{
+	unsigned int seen = 0;
+	uint64_t at = 0;
+	static char buf[600];
+	ssize_t n, fill;
+
+	for (int i = 0; i < 50; i++)
+		export_write(export_path("export/entry%02d", i), "x");
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
+	ASSERT_EQ(0, p9_call(&self->p, FERRY_P9_TOPEN, "41", P9_U64(1), P9_U64(FERRY_P9_OREAD)));
+	EXPECT_GT(0, p9_read(&self->p, 1, 0, buf, 20));
+	do {
+		fill = 0;
+		do {
+			n = p9_read(&self->p, 1, at, buf + fill, sizeof(buf) - fill);
+			ASSERT_LE(0, n);
+			fill += n;
+			at += n;
+		} while (n);
+		for (struct ferry_p9_dec d = { (uint8_t *)buf, fill, false }; d.left; seen++) {
+			struct old_stat st;
+
+			get_stat(&self->p, &d, &st);
+			EXPECT_EQ(0, access(export_path("export/%s", st.name), F_OK));
+		}
+	} while (fill);
+	EXPECT_EQ(50U, seen);
+}
+
 TEST_F(legacy, special_files_of_9p2000_u)
 {
 	struct old_stat st;

@@ -432,7 +432,8 @@ static int ferry_9p_stat_names(struct ferry_9p_req *req, const struct ferry_9p_n
 		dput(path.dentry);
 		if (!size) {
 			*next = pos;
-			return e->done ? 0 : -EINVAL;
+			/* Linux fills its buffer to the last byte and takes 0 for enough. */
+			return e->done || req->m.v[1] ? 0 : -EINVAL;
 		}
 	}
 	return 0;
