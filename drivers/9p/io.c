@@ -126,6 +126,7 @@ int ferry_9p_write(struct ferry_9p_req *req)
 			return err;
 	}
 	ferry_p9_put(&req->enc, n, 4);
+	req->payload = n;
 	return 0;
 }
 
