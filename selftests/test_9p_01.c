@@ -30,21 +30,12 @@ FIXTURE_VARIANT_ADD(basic, ext4_mapped) { .fs = "ext4", .model = FERRY_9P_MODEL_
 
 FIXTURE_SETUP(basic)
 {
-	int err;
-
-	TEST_REQUIRE(p9_available(), "no " DEV_9P_PATH);
-	err = __export_mount(variant->fs);
-	TEST_REQUIRE(!err, "no %s here: %s", variant->fs, strerror(-err));
-	TEST_REQUIRE(variant->model != FERRY_9P_MODEL_MAPPED || export_takes_xattrs(),
-		     "no user attributes on %s", variant->fs);
-	p9_open(&self->p, export_dir(), variant->model, 0);
+	EXPORT_SERVE(&self->p, variant->fs, variant->model);
 }
 
 FIXTURE_TEARDOWN(basic)
 {
-	p9_close(&self->p);
-	/* It works as soon as the device is closed. */
-	export_unmount();
+	export_unserve(&self->p);
 }
 
 TEST_F(basic, attach_is_the_directory)

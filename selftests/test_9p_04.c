@@ -21,24 +21,18 @@ FIXTURE_VARIANT(semantics) {
 
 FIXTURE_VARIANT_ADD(semantics, tmpfs_passthrough) { "tmpfs", FERRY_9P_MODEL_PASSTHROUGH };
 FIXTURE_VARIANT_ADD(semantics, tmpfs_mapped) { "tmpfs", FERRY_9P_MODEL_MAPPED };
+FIXTURE_VARIANT_ADD(semantics, tmpfs_none) { "tmpfs", FERRY_9P_MODEL_NONE };
 FIXTURE_VARIANT_ADD(semantics, ext4_passthrough) { "ext4", FERRY_9P_MODEL_PASSTHROUGH };
+FIXTURE_VARIANT_ADD(semantics, ext4_mapped) { "ext4", FERRY_9P_MODEL_MAPPED };
 
 FIXTURE_SETUP(semantics)
 {
-	int err;
-
-	TEST_REQUIRE(p9_available(), "no " DEV_9P_PATH);
-	err = __export_mount(variant->fs);
-	TEST_REQUIRE(!err, "no %s here: %s", variant->fs, strerror(-err));
-	TEST_REQUIRE(variant->model != FERRY_9P_MODEL_MAPPED || export_takes_xattrs(),
-		     "no user attributes on %s", variant->fs);
-	p9_open(&self->p, export_dir(), variant->model, 0);
+	EXPORT_SERVE(&self->p, variant->fs, variant->model);
 }
 
 FIXTURE_TEARDOWN(semantics)
 {
-	p9_close(&self->p);
-	export_unmount();
+	export_unserve(&self->p);
 }
 
 static int make(struct p9 *p, uint32_t fid, const char *name, uint32_t flags, uint32_t mode)

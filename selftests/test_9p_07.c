@@ -23,20 +23,14 @@ FIXTURE_VARIANT_ADD(legacy, plain) { "9P2000", FERRY_9P_MODEL_MAPPED };
 
 FIXTURE_SETUP(legacy)
 {
-	int err;
-
-	TEST_REQUIRE(p9_available(), "no " DEV_9P_PATH);
-	err = __export_mount_xattrs();
-	TEST_REQUIRE(!err, "no file system with attributes here: %s", strerror(-err));
-	p9_open(&self->p, export_dir(), variant->model, 0);
+	EXPORT_SERVE(&self->p, "xattrs", variant->model);
 	ASSERT_EQ(0, p9_version(&self->p, variant->version, P9_MSIZE));
 	ASSERT_EQ(0, p9_attach(&self->p, 0, 0));
 }
 
 FIXTURE_TEARDOWN(legacy)
 {
-	p9_close(&self->p);
-	export_unmount();
+	export_unserve(&self->p);
 }
 
 static bool is_u(const struct p9 *p)

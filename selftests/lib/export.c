@@ -112,3 +112,27 @@ bool export_holds(const char *path, const char *text)
 		close(fd);
 	return n == (ssize_t)strlen(text) && !memcmp(buf, text, n);
 }
+
+const char *__export_serve(struct p9 *p, const char *fs, unsigned int model)
+{
+	static char why[128];
+	int err;
+
+	if (!p9_available())
+		return "no " DEV_9P_PATH;
+	err = strcmp(fs, "xattrs") ? __export_mount(fs) : __export_mount_xattrs();
+	if (!err && model == FERRY_9P_MODEL_MAPPED && !export_takes_xattrs())
+		err = -EOPNOTSUPP;
+	if (!err) {
+		p9_open(p, export_dir(), model, 0);
+		return NULL;
+	}
+	snprintf(why, sizeof(why), "no %s here that serves: %s", fs, strerror(-err));
+	return why;
+}
+
+void export_unserve(struct p9 *p)
+{
+	p9_close(p);
+	export_unmount();
+}

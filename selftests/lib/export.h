@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "p9.h"
+
 /* Mount a fresh tmpfs or ext4 on export_top(); negative: cannot be had here. */
 int __export_mount(const char *fs);
 void export_unmount(void);
@@ -20,5 +22,20 @@ const char *export_dir(void);
 const char *export_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void export_write(const char *path, const char *text);
 bool export_holds(const char *path, const char *text);
+
+/*
+ * Mount @fs ("xattrs": whichever keeps user attributes), serve the directory by @model
+ * and attach fid 0 as uid 0. Return NULL, or why that is not possible here.
+ */
+const char *__export_serve(struct p9 *p, const char *fs, unsigned int model);
+/* The reverse; it works as soon as the device is closed. */
+void export_unserve(struct p9 *p);
+
+/* __export_serve() in a fixture's setup: skips if it is not possible. */
+#define EXPORT_SERVE(p, fs, model) do {					\
+	const char *export_why_ = __export_serve(p, fs, model);		\
+									\
+	TEST_REQUIRE(!export_why_, "%s", export_why_);			\
+} while (0)
 
 #endif /* FERRY_SELFTEST_EXPORT_H */
