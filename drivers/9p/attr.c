@@ -47,32 +47,32 @@ int ferry_9p_getattr(struct ferry_9p_req *req)
 	return 0;
 }
 
-/* Set-id bits go with a change of size or owner; @attr sets no mode, or that's it. */
+/* Set-id bits and capabilities go with a change of size or owner. */
 static void ferry_9p_kill_bits(const struct path *path, struct iattr *attr)
 {
 	struct inode *inode = d_inode(path->dentry);
 
 	if (S_ISDIR(inode->i_mode))
 		return;
-	if (attr->ia_valid & ATTR_MODE) {
-		attr->ia_mode &= ~S_ISUID;
-		if (attr->ia_mode & S_IXGRP)
-			attr->ia_mode &= ~S_ISGID;
-		return;
-	}
 	attr->ia_valid |= ATTR_KILL_PRIV;
+	/* A mode that is set as well has lost them already. */
+	if (attr->ia_valid & ATTR_MODE)
+		return;
 	if (inode->i_mode & S_ISUID)
 		attr->ia_valid |= ATTR_KILL_SUID;
 	attr->ia_valid |= setattr_should_drop_sgid(mnt_idmap(path->mnt), inode);
 }
 
-/* As ftruncate(): who could open the file for writing may go on to do so. */
+/*
+ * As ftruncate(): who could open the file for writing may go on to do so, also if
+ * that takes bits off a mode that is not theirs to change.
+ */
 static int ferry_9p_resize_open(struct file *file, u64 size)
 {
 	const struct path *path = &file->f_path;
 	struct inode *inode = file_inode(file);
 	struct iattr attr = {
-		.ia_valid	= ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_FILE,
+		.ia_valid	= ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_FILE | ATTR_FORCE,
 		.ia_size	= size,
 		.ia_file	= file,
 	};
@@ -93,6 +93,18 @@ static int ferry_9p_resize_open(struct file *file, u64 size)
 	return err;
 }
 
+/* In mapped a plain file may be a symlink, whose target it holds, or a device. */
+static int ferry_9p_resizable(struct ferry_9p *p9, const struct path *path)
+{
+	struct kstat st;
+	int err;
+
+	if (!ferry_9p_mapped(p9) || !d_is_reg(path->dentry))
+		return 0;
+	err = ferry_9p_stat(p9, path, &st);
+	return err ?: S_ISREG(st.mode) ? 0 : -EINVAL;
+}
+
 /* Make a file so many bytes long. */
 int ferry_9p_resize(struct ferry_9p *p9, struct ferry_9p_fid *fid, u64 size)
 {
@@ -102,6 +114,11 @@ int ferry_9p_resize(struct ferry_9p *p9, struct ferry_9p_fid *fid, u64 size)
 
 	if (size > MAX_LFS_FILESIZE)
 		return -EINVAL;
+	err = ferry_9p_resizable(p9, &fid->path);
+	if (!err)
+		err = ferry_9p_map_strip(p9, &fid->path);
+	if (err)
+		return err;
 	if (file && (file->f_mode & FMODE_WRITE)) {
 		err = ferry_9p_resize_open(file, size);
 	} else {
@@ -109,7 +126,7 @@ int ferry_9p_resize(struct ferry_9p *p9, struct ferry_9p_fid *fid, u64 size)
 		err = vfs_truncate(&fid->path, size);
 		revert_creds(old);
 	}
-	return err ?: ferry_9p_map_written(p9, &fid->path);
+	return err;
 }
 
 static int ferry_9p_change_host(struct ferry_9p *p9, const struct path *path, struct iattr *attr,
@@ -159,9 +176,13 @@ int ferry_9p_change(struct ferry_9p *p9, struct ferry_9p_fid *fid, struct iattr 
 		    u32 gid)
 {
 	const unsigned int owner = ATTR_MODE | ATTR_UID | ATTR_GID;
-	struct iattr own = *attr;
+	struct iattr own;
 	int err;
 
+	/* A new owner gets no set-id bits, also if they are asked for in the same breath. */
+	if ((attr->ia_valid & (ATTR_UID | ATTR_GID)) && !d_is_dir(fid->path.dentry))
+		attr->ia_mode = ferry_9p_mode_killed(attr->ia_mode);
+	own = *attr;
 	if (ferry_9p_mapped(p9)) {
 		if (attr->ia_valid & owner) {
 			err = ferry_9p_map_change(p9, &fid->path, attr, uid, gid);

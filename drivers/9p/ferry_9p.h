@@ -199,6 +199,7 @@ struct ferry_9p {
 	spinlock_t cred_lock;
 	struct hlist_head creds[1 << FERRY_9P_CRED_BITS];	/* under cred_lock */
 	unsigned int nr_creds;
+	struct mutex mode_mutex;	/* modes that are read to be set again, model.c */
 	struct mutex lock_mutex;	/* lock owners, lock.c */
 	struct list_head owners;
 	unsigned int nr_owners;
@@ -286,7 +287,8 @@ int ferry_9p_stat(struct ferry_9p *p9, const struct path *path, struct kstat *st
 int ferry_9p_made(struct ferry_9p *p9, const struct path *path, const struct ferry_9p_node *node);
 int ferry_9p_map_change(struct ferry_9p *p9, const struct path *path, const struct iattr *attr,
 			u32 uid, u32 gid);
-int ferry_9p_map_written(struct ferry_9p *p9, const struct path *path);
+int ferry_9p_map_strip(struct ferry_9p *p9, const struct path *path);
+umode_t ferry_9p_mode_killed(umode_t mode);
 bool ferry_9p_hidden(const char *name);
 void ferry_9p_put_qid(struct ferry_9p *p9, struct ferry_p9_enc *e, const struct kstat *st);
 u32 ferry_9p_uid_out(const struct ferry_9p *p9, kuid_t uid);

@@ -192,6 +192,7 @@ void ferry_9p_session_init(struct ferry_9p *p9)
 		spin_lock_init(&p9->shard[i].lock);
 	p9->seed = get_random_u32();
 	spin_lock_init(&p9->cred_lock);
+	mutex_init(&p9->mode_mutex);
 	mutex_init(&p9->lock_mutex);
 	INIT_LIST_HEAD(&p9->owners);
 }

@@ -102,29 +102,25 @@ int ferry_9p_write(struct ferry_9p_req *req)
 	struct iov_iter iter;
 	struct kiocb iocb;
 	ssize_t n = 0;
-	int err;
 
 	if (req->fid->xattr)
 		return ferry_9p_xattr_write(req);
-	if (!file)
+	if (!file || !(file->f_mode & FMODE_WRITE))
 		return -EBADF;
 	if (pos > LLONG_MAX)
 		return -EINVAL;
 	if (count) {
+		/* First: once bytes are written their number is the answer. */
+		n = ferry_9p_map_strip(req->p9, &req->fid->path);
+		if (n)
+			return n;
 		ferry_9p_iter(req, &iter, false, FERRY_P9_WRITE_HEADER, count);
 		init_sync_kiocb(&iocb, file);
 		iocb.ki_pos = pos;
 		n = ferry_9p_write_all(&iocb, &iter);
-	} else if (!(file->f_mode & FMODE_WRITE)) {
-		n = -EBADF;
 	}
 	if (n < 0)
 		return n;
-	if (n) {
-		err = ferry_9p_map_written(req->p9, &req->fid->path);
-		if (err)
-			return err;
-	}
 	ferry_p9_put(&req->enc, n, 4);
 	req->payload = n;
 	return 0;

@@ -6,7 +6,8 @@
  * one host user; owner, mode, type and device as the guest sees them stand in four
  * little-endian extended attributes, in the format of QEMU's mapped-xattr.
  *
- * Any thread that serves requests, with the rights of the request; takes inode locks.
+ * Any thread that serves requests, with the rights of the request; takes inode locks,
+ * and p9->mode_mutex outside of them where a mode is read and then set.
  */
 #include <linux/kdev_t.h>
 #include <linux/mount.h>
@@ -34,16 +35,27 @@ static bool ferry_9p_maps(const struct path *path)
 	return d_is_dir(path->dentry) || d_is_reg(path->dentry);
 }
 
-/* Return: whether the attribute is there. */
-static bool ferry_9p_map_get(const struct path *path, const char *name, u64 *v, unsigned int size)
+/*
+ * An attribute of @size bytes. Return: 1, 0 if the file has none that can be had, or
+ * -errno if that cannot be told: to take the host's for it would be wrong.
+ */
+static int ferry_9p_map_get(const struct path *path, const char *name, u64 *v, unsigned int size)
 {
 	__le64 raw = 0;
 	ssize_t n = vfs_getxattr(mnt_idmap(path->mnt), path->dentry, name, &raw, sizeof(raw));
 
+	switch (n) {
+	case -ENODATA:
+	case -EOPNOTSUPP:
+	case -ERANGE:
+	case -EACCES:
+	case -EPERM:
+		return 0;
+	}
 	if (n != size)
-		return false;
+		return n < 0 ? n : 0;
 	*v = le64_to_cpu(raw);
-	return true;
+	return 1;
 }
 
 static int ferry_9p_map_set(const struct path *path, const char *name, u64 v, unsigned int size)
@@ -64,23 +76,32 @@ static umode_t ferry_9p_map_mode(umode_t host, umode_t mode)
 	return (mode & S_IALLUGO) | type;
 }
 
-static void ferry_9p_map_stat(struct ferry_9p *p9, const struct path *path, struct kstat *st)
+static int ferry_9p_map_stat(struct ferry_9p *p9, const struct path *path, struct kstat *st)
 {
 	u64 v;
+	int has;
 
 	st->uid = KUIDT_INIT(from_kuid_munged(p9->export->cred->user_ns, st->uid));
 	st->gid = KGIDT_INIT(from_kgid_munged(p9->export->cred->user_ns, st->gid));
 	if (!ferry_9p_maps(path))
-		return;
-	if (ferry_9p_map_get(path, FERRY_9P_X_UID, &v, sizeof(u32)))
+		return 0;
+	has = ferry_9p_map_get(path, FERRY_9P_X_UID, &v, sizeof(u32));
+	if (has > 0)
 		st->uid = KUIDT_INIT(v);
-	if (ferry_9p_map_get(path, FERRY_9P_X_GID, &v, sizeof(u32)))
+	if (has >= 0)
+		has = ferry_9p_map_get(path, FERRY_9P_X_GID, &v, sizeof(u32));
+	if (has > 0)
 		st->gid = KGIDT_INIT(v);
-	if (ferry_9p_map_get(path, FERRY_9P_X_MODE, &v, sizeof(u32)))
+	if (has >= 0)
+		has = ferry_9p_map_get(path, FERRY_9P_X_MODE, &v, sizeof(u32));
+	if (has > 0)
 		st->mode = ferry_9p_map_mode(st->mode, v);
-	if ((S_ISBLK(st->mode) || S_ISCHR(st->mode)) &&
-	    ferry_9p_map_get(path, FERRY_9P_X_RDEV, &v, sizeof(u64)))
-		st->rdev = new_decode_dev(v);
+	if (has >= 0 && (S_ISBLK(st->mode) || S_ISCHR(st->mode))) {
+		has = ferry_9p_map_get(path, FERRY_9P_X_RDEV, &v, sizeof(u64));
+		if (has > 0)
+			st->rdev = new_decode_dev(v);
+	}
+	return min(has, 0);
 }
 
 /**
@@ -94,7 +115,7 @@ int ferry_9p_stat(struct ferry_9p *p9, const struct path *path, struct kstat *st
 	int err = vfs_getattr(path, st, STATX_BASIC_STATS | STATX_BTIME, AT_STATX_SYNC_AS_STAT);
 
 	if (!err && ferry_9p_mapped(p9))
-		ferry_9p_map_stat(p9, path, st);
+		err = ferry_9p_map_stat(p9, path, st);
 	return err;
 }
 
@@ -176,13 +197,37 @@ int ferry_9p_made(struct ferry_9p *p9, const struct path *path, const struct fer
 }
 
 /* What a mode becomes when the file is written or gets another owner. */
-static umode_t ferry_9p_mode_killed(umode_t mode)
+umode_t ferry_9p_mode_killed(umode_t mode)
 {
 	if (S_ISDIR(mode))
 		return mode;
 	if (mode & S_IXGRP)
 		mode &= ~S_ISGID;
 	return mode & ~S_ISUID;
+}
+
+/* The mode goes first: no file that keeps its set-id bits gets another owner. */
+static int ferry_9p_map_owner(struct ferry_9p *p9, const struct path *path,
+			      const struct iattr *attr, u32 uid, u32 gid)
+{
+	struct kstat st;
+	umode_t mode;
+	int err = ferry_9p_stat(p9, path, &st);
+
+	lockdep_assert_held(&p9->mode_mutex);
+	if (err)
+		return err;
+	if (attr->ia_valid & ATTR_MODE)
+		mode = (st.mode & S_IFMT) | (attr->ia_mode & S_IALLUGO);
+	else
+		mode = ferry_9p_mode_killed(st.mode);
+	if (attr->ia_valid & ATTR_MODE || mode != st.mode)
+		err = ferry_9p_map_set(path, FERRY_9P_X_MODE, mode, sizeof(u32));
+	if (!err && (attr->ia_valid & ATTR_UID))
+		err = ferry_9p_map_set(path, FERRY_9P_X_UID, uid, sizeof(u32));
+	if (!err && (attr->ia_valid & ATTR_GID))
+		err = ferry_9p_map_set(path, FERRY_9P_X_GID, gid, sizeof(u32));
+	return err;
 }
 
 /**
@@ -196,49 +241,54 @@ static umode_t ferry_9p_mode_killed(umode_t mode)
 int ferry_9p_map_change(struct ferry_9p *p9, const struct path *path, const struct iattr *attr,
 			u32 uid, u32 gid)
 {
-	struct kstat st;
-	umode_t mode;
-	int err = ferry_9p_stat(p9, path, &st);
+	int err;
 
-	if (err)
-		return err;
-	mode = st.mode;
-	if (attr->ia_valid & ATTR_MODE)
-		mode = (mode & S_IFMT) | (attr->ia_mode & S_IALLUGO);
-	else
-		mode = ferry_9p_mode_killed(mode);
 	if (!ferry_9p_maps(path))
 		return -EPERM;
 	err = mnt_want_write(path->mnt);
 	if (err)
 		return err;
-	if (attr->ia_valid & ATTR_UID)
-		err = ferry_9p_map_set(path, FERRY_9P_X_UID, uid, sizeof(u32));
-	if (!err && (attr->ia_valid & ATTR_GID))
-		err = ferry_9p_map_set(path, FERRY_9P_X_GID, gid, sizeof(u32));
-	if (!err && (attr->ia_valid & ATTR_MODE || mode != st.mode))
-		err = ferry_9p_map_set(path, FERRY_9P_X_MODE, mode, sizeof(u32));
+	mutex_lock(&p9->mode_mutex);
+	err = ferry_9p_map_owner(p9, path, attr, uid, gid);
+	mutex_unlock(&p9->mode_mutex);
 	mnt_drop_write(path->mnt);
 	return err;
 }
 
-/* The guest wrote to a file: its set-id bits go, as the kernel has the host's go. */
-int ferry_9p_map_written(struct ferry_9p *p9, const struct path *path)
+/* Return: 1 if there are set-id bits to take off, *@mode is the mode without; 0; -errno. */
+static int ferry_9p_map_has_bits(const struct path *path, umode_t *mode)
+{
+	u64 v;
+	int has = ferry_9p_map_get(path, FERRY_9P_X_MODE, &v, sizeof(u32));
+
+	if (has <= 0)
+		return has;
+	*mode = ferry_9p_mode_killed(v);
+	return *mode != (umode_t)v;
+}
+
+/*
+ * The guest is about to write to a file: its set-id bits go, as the kernel has the
+ * host's go.
+ */
+int ferry_9p_map_strip(struct ferry_9p *p9, const struct path *path)
 {
 	umode_t mode;
-	u64 v;
 	int err;
 
-	if (!ferry_9p_mapped(p9) || !d_is_reg(path->dentry) ||
-	    !ferry_9p_map_get(path, FERRY_9P_X_MODE, &v, sizeof(u32)))
+	if (!ferry_9p_mapped(p9) || !d_is_reg(path->dentry))
 		return 0;
-	mode = ferry_9p_mode_killed(v);
-	if (mode == (umode_t)v)
-		return 0;
+	err = ferry_9p_map_has_bits(path, &mode);
+	if (err <= 0)
+		return err;
 	err = mnt_want_write(path->mnt);
 	if (err)
 		return err;
-	err = ferry_9p_map_set(path, FERRY_9P_X_MODE, mode, sizeof(u32));
+	mutex_lock(&p9->mode_mutex);
+	err = ferry_9p_map_has_bits(path, &mode);
+	if (err > 0)
+		err = ferry_9p_map_set(path, FERRY_9P_X_MODE, mode, sizeof(u32));
+	mutex_unlock(&p9->mode_mutex);
 	mnt_drop_write(path->mnt);
 	return err;
 }
