@@ -64,8 +64,8 @@ static int ferry_9p_unlink_dentry(const struct path *dir, struct dentry *d)
 	return vfs_unlink(mnt_idmap(dir->mnt), parent, d, NULL);
 }
 
-/* Take what was just made off again. */
-static void ferry_9p_unmake(const struct path *dir, struct dentry *child)
+/* Take what was just made off again: the client is told that it is not there. */
+void ferry_9p_unmake(const struct path *dir, struct dentry *child)
 {
 	struct dentry *d;
 
@@ -77,6 +77,38 @@ static void ferry_9p_unmake(const struct path *dir, struct dentry *child)
 		end_removing(d);
 	}
 	mnt_drop_write(dir->mnt);
+}
+
+/*
+ * Some file systems make a directory or a symlink without telling its dentry: then it
+ * is looked up, so that nobody meets a dentry without an inode.
+ */
+static int ferry_9p_make_known(const struct path *dir, const struct ferry_p9_str *name,
+			       struct path *made)
+{
+	struct dentry *d;
+
+	if (likely(d_is_positive(made->dentry)))
+		return 0;
+	dput(made->dentry);
+	d = lookup_one_unlocked(mnt_idmap(dir->mnt), &QSTR_LEN(name->s, name->len), dir->dentry);
+	if (!IS_ERR(d) && d_is_negative(d)) {
+		dput(d);
+		d = ERR_PTR(-ENOENT);
+	}
+	made->dentry = IS_ERR(d) ? NULL : d;
+	return PTR_ERR_OR_ZERO(d);
+}
+
+/* Give what was made all that the model and the request want it to have. */
+static int ferry_9p_make_whole(struct ferry_9p *p9, const struct ferry_9p_node *node,
+			       const struct path *made)
+{
+	int err = 0;
+
+	if (S_ISLNK(node->mode) && ferry_9p_mapped(p9))
+		err = ferry_9p_make_target(made, node->target);
+	return err ?: ferry_9p_made(p9, made, node);
 }
 
 /**
@@ -115,14 +147,14 @@ int ferry_9p_make(struct ferry_9p *p9, const struct path *dir, const struct ferr
 	mnt_drop_write(dir->mnt);
 	if (IS_ERR(d))
 		return PTR_ERR(d);
-	if (S_ISLNK(node->mode) && ferry_9p_mapped(p9))
-		err = ferry_9p_make_target(made, node->target);
-	if (!err)
-		err = ferry_9p_made(p9, made, node);
-	if (err) {
-		ferry_9p_unmake(dir, made->dentry);
-		path_put(made);
+	err = ferry_9p_make_known(dir, name, made);
+	if (!err) {
+		err = ferry_9p_make_whole(p9, node, made);
+		if (err)
+			ferry_9p_unmake(dir, made->dentry);
 	}
+	if (err)
+		path_put(made);
 	return err;
 }
 
@@ -141,9 +173,11 @@ static int ferry_9p_make_node(struct ferry_9p_req *req, struct ferry_9p_node *no
 	if (err)
 		return err;
 	err = ferry_9p_stat(req->p9, &made, &st);
-	path_put(&made);
-	if (!err)
+	if (err)
+		ferry_9p_unmake(&req->fid->path, made.dentry);
+	else
 		ferry_9p_put_qid(req->p9, &req->enc, &st);
+	path_put(&made);
 	return err;
 }
 

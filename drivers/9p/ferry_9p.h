@@ -297,6 +297,7 @@ u32 ferry_9p_gid_out(const struct ferry_9p *p9, kgid_t gid);
 /* create.c */
 int ferry_9p_make(struct ferry_9p *p9, const struct path *dir, const struct ferry_p9_str *name,
 		  const struct ferry_9p_node *node, struct path *made);
+void ferry_9p_unmake(const struct path *dir, struct dentry *child);
 int ferry_9p_unlink_fid(struct ferry_9p *p9, struct ferry_9p_fid *fid);
 
 /* rename.c */

@@ -246,16 +246,18 @@ static int ferry_9p_legacy_make(struct ferry_9p_req *req, const struct ferry_9p_
 	if (err)
 		return err;
 	fid = ferry_9p_fid_alloc(p9, req->fid->id, &made, req->fid);
-	path_put(&made);
-	if (IS_ERR(fid))
-		return PTR_ERR(fid);
-	if (S_ISDIR(node->mode))
+	err = PTR_ERR_OR_ZERO(fid);
+	if (!err && S_ISDIR(node->mode))
 		err = ferry_9p_open(p9, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
 	if (!err)
-		err = ferry_9p_stat(p9, &fid->path, st);
+		err = ferry_9p_stat(p9, &made, st);
 	if (!err)
 		err = ferry_9p_fid_replace(p9, req->fid, fid);
-	ferry_9p_fid_put(p9, fid);
+	if (err)
+		ferry_9p_unmake(&req->fid->path, made.dentry);
+	if (!IS_ERR(fid))
+		ferry_9p_fid_put(p9, fid);
+	path_put(&made);
 	return err;
 }
 

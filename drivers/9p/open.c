@@ -181,6 +181,34 @@ static int ferry_9p_have(struct ferry_9p_req *req, u32 flags, const struct ferry
 	return err;
 }
 
+/* The request's fid becomes the file, open. @fresh: it was made by this request. */
+static int ferry_9p_become(struct ferry_9p_req *req, const struct path *path, u32 flags,
+			   bool fresh, struct kstat *st)
+{
+	struct ferry_9p *p9 = req->p9;
+	struct ferry_9p_fid *fid = ferry_9p_fid_alloc(p9, req->fid->id, path, req->fid);
+	struct file *file;
+	int err;
+
+	if (IS_ERR(fid))
+		return PTR_ERR(fid);
+	if (fresh) {
+		/* Whoever made the file may open it, whatever its mode. */
+		file = dentry_open(path, ferry_9p_host_flags(flags), current_cred());
+		err = PTR_ERR_OR_ZERO(file);
+		if (!err)
+			fid->file = file;
+	} else {
+		err = ferry_9p_open(p9, fid, flags);
+	}
+	if (!err)
+		err = ferry_9p_stat(p9, path, st);
+	if (!err)
+		err = ferry_9p_fid_replace(p9, req->fid, fid);
+	ferry_9p_fid_put(p9, fid);
+	return err;
+}
+
 /**
  * ferry_9p_create - create a file in the directory of a fid, which then is that file
  * @req: its first string is the name
@@ -192,8 +220,7 @@ int ferry_9p_create(struct ferry_9p_req *req, u32 flags, const struct ferry_9p_n
 		    struct kstat *st)
 {
 	struct ferry_9p *p9 = req->p9;
-	struct ferry_9p_fid *dir = req->fid, *fid;
-	struct file *file;
+	struct ferry_9p_fid *dir = req->fid;
 	struct path path;
 	bool fresh;
 	int err;
@@ -211,24 +238,10 @@ int ferry_9p_create(struct ferry_9p_req *req, u32 flags, const struct ferry_9p_n
 		err = ferry_9p_have(req, flags, node, &path, &fresh);
 	if (err)
 		return err;
-	fid = ferry_9p_fid_alloc(p9, dir->id, &path, dir);
+	err = ferry_9p_become(req, &path, flags, fresh, st);
+	if (err && fresh)
+		ferry_9p_unmake(&dir->path, path.dentry);
 	path_put(&path);
-	if (IS_ERR(fid))
-		return PTR_ERR(fid);
-	if (fresh) {
-		/* Whoever made the file may open it, whatever its mode. */
-		file = dentry_open(&fid->path, ferry_9p_host_flags(flags), current_cred());
-		err = PTR_ERR_OR_ZERO(file);
-		if (!err)
-			fid->file = file;
-	} else {
-		err = ferry_9p_open(p9, fid, flags);
-	}
-	if (!err)
-		err = ferry_9p_stat(p9, &fid->path, st);
-	if (!err)
-		err = ferry_9p_fid_replace(p9, dir, fid);
-	ferry_9p_fid_put(p9, fid);
 	return err;
 }
 
