@@ -110,6 +110,16 @@ static void ferry_9p_locks_count(struct ferry_9p *p9, struct ferry_9p_locker *l,
 	l->locks = n;
 }
 
+static void ferry_9p_locker_free(struct ferry_9p *p9, struct ferry_9p_locker *l)
+{
+	atomic_sub(l->locks, &p9->nr_locks);
+	list_del(&l->node);
+	mutex_lock(&p9->lock_mutex);
+	ferry_9p_owner_put(p9, l->owner);
+	mutex_unlock(&p9->lock_mutex);
+	kfree(l);
+}
+
 /* The fid goes: so do the locks of all who locked by it. */
 void ferry_9p_locks_drop(struct ferry_9p *p9, struct ferry_9p_fid *fid)
 {
@@ -117,11 +127,7 @@ void ferry_9p_locks_drop(struct ferry_9p *p9, struct ferry_9p_fid *fid)
 
 	list_for_each_entry_safe(l, next, &fid->lockers, node) {
 		locks_remove_posix(fid->file, l->owner);
-		atomic_sub(l->locks, &p9->nr_locks);
-		mutex_lock(&p9->lock_mutex);
-		ferry_9p_owner_put(p9, l->owner);
-		mutex_unlock(&p9->lock_mutex);
-		kfree(l);
+		ferry_9p_locker_free(p9, l);
 	}
 }
 
@@ -177,11 +183,14 @@ static int ferry_9p_lock_set(struct ferry_9p *p9, struct ferry_9p_fid *fid, stru
 	mutex_lock(&fid->mutex);
 	l = ferry_9p_locker(p9, fid, a->proc, a->client);
 	err = PTR_ERR_OR_ZERO(l);
-	if (!err)
-		err = ferry_9p_lock_fill(fl, a, file, l->owner);
 	if (!err) {
-		err = vfs_lock_file(file, F_SETLK, fl, NULL);
+		err = ferry_9p_lock_fill(fl, a, file, l->owner);
+		if (!err)
+			err = vfs_lock_file(file, F_SETLK, fl, NULL);
 		ferry_9p_locks_count(p9, l, file);
+		/* Processes come and go; who holds nothing any more needs no record. */
+		if (!l->locks)
+			ferry_9p_locker_free(p9, l);
 	}
 	mutex_unlock(&fid->mutex);
 	locks_free_lock(fl);
@@ -210,9 +219,21 @@ int ferry_9p_lock(struct ferry_9p_req *req)
 	return 0;
 }
 
+/* Whose lock is in the way: a process of the guest, or 0 for one of the host's. */
+static u32 ferry_9p_lock_holder(struct ferry_9p *p9, const struct file_lock *fl)
+{
+	struct ferry_9p_owner *o;
+
+	lockdep_assert_held(&p9->lock_mutex);
+	list_for_each_entry(o, &p9->owners, node)
+		if (o == ferry_lock_field(fl, owner))
+			return o->proc;
+	return 0;
+}
+
 /* An owner to ask for, without a record of it: nothing will be locked. */
 static int ferry_9p_lock_test(struct ferry_9p *p9, struct file *file, struct file_lock *fl,
-			      const struct ferry_9p_lock_args *a)
+			      const struct ferry_9p_lock_args *a, u32 *holder)
 {
 	struct ferry_9p_owner *owner;
 	int err;
@@ -226,6 +247,7 @@ static int ferry_9p_lock_test(struct ferry_9p *p9, struct file *file, struct fil
 	if (!err)
 		err = vfs_test_lock(file, fl);
 	mutex_lock(&p9->lock_mutex);
+	*holder = ferry_9p_lock_holder(p9, fl);
 	ferry_9p_owner_put(p9, owner);
 	mutex_unlock(&p9->lock_mutex);
 	return err;
@@ -239,6 +261,7 @@ int ferry_9p_getlock(struct ferry_9p_req *req)
 	struct ferry_p9_enc *e = &req->enc;
 	struct file_lock *fl;
 	u8 type = FERRY_P9_LOCK_UNLCK;
+	u32 holder;
 	int err;
 
 	if (!file)
@@ -248,13 +271,13 @@ int ferry_9p_getlock(struct ferry_9p_req *req)
 	fl = locks_alloc_lock();
 	if (!fl)
 		return -ENOMEM;
-	err = ferry_9p_lock_test(req->p9, file, fl, &a);
+	err = ferry_9p_lock_test(req->p9, file, fl, &a, &holder);
 	if (!err && ferry_lock_field(fl, type) != F_UNLCK) {
 		type = ferry_lock_field(fl, type) == F_WRLCK ? FERRY_P9_LOCK_WRLCK :
 		       FERRY_P9_LOCK_RDLCK;
 		a.start = fl->fl_start;
 		a.length = fl->fl_end == OFFSET_MAX ? 0 : fl->fl_end - fl->fl_start + 1;
-		a.proc = ferry_lock_field(fl, pid);
+		a.proc = holder;
 	}
 	locks_free_lock(fl);
 	if (err)
