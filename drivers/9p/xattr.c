@@ -249,11 +249,24 @@ int ferry_9p_xattr_write(struct ferry_9p_req *req)
 	return err;
 }
 
+/* An access control list, under the name that mapped keeps it by. */
+static bool ferry_9p_is_virt_acl(const char *name)
+{
+	return !strncmp(name, FERRY_9P_VIRT, strlen(FERRY_9P_VIRT)) &&
+	       ferry_9p_is_acl(name + strlen(FERRY_9P_VIRT));
+}
+
 static int ferry_9p_xattr_store(const struct path *path, const struct ferry_9p_xattr *x)
 {
 	/* A removal and an empty value look the same on the wire but for this. */
 	bool remove = !x->size && x->flags == XATTR_REPLACE;
 
+	if (!x->size && ferry_9p_is_virt_acl(x->name)) {
+		int err = vfs_removexattr(mnt_idmap(path->mnt), path->dentry, x->name);
+
+		/* There is no empty list: to have none is what was asked for. */
+		return err == -ENODATA ? 0 : err;
+	}
 	if (ferry_9p_is_acl(x->name)) {
 		if (!x->size)
 			return ferry_remove_acl(mnt_idmap(path->mnt), path->dentry, x->name);
@@ -270,11 +283,18 @@ static int ferry_9p_xattr_store(const struct path *path, const struct ferry_9p_x
 int ferry_9p_xattr_commit(struct ferry_9p *p9, struct ferry_9p_fid *fid)
 {
 	struct ferry_9p_xattr *x = fid->xattr;
+	bool whole;
 	int err;
 
-	if (x->filled != x->size)
+	mutex_lock(&fid->mutex);
+	whole = x->filled == x->size;
+	mutex_unlock(&fid->mutex);
+	if (!whole)
 		return -EINVAL;
-	err = mnt_want_write(fid->path.mnt);
+	/* The host may have moved the file out since the fid was made. */
+	err = ferry_9p_inside(p9, fid->path.dentry);
+	if (!err)
+		err = mnt_want_write(fid->path.mnt);
 	if (err)
 		return err;
 	err = ferry_9p_xattr_store(&fid->path, x);
