@@ -73,7 +73,15 @@ static int ferry_9p_export_cred(struct ferry_9p_export *ex, const struct ferry_9
 	cred = prepare_creds();
 	if (!cred)
 		return -ENOMEM;
+	ex->cred = cred;
 	if (b->model == FERRY_9P_MODEL_MAPPED && other) {
+		struct group_info *groups = groups_alloc(0);
+
+		if (!groups)
+			return -ENOMEM;
+		/* The owner's other groups are not that user's. */
+		set_groups(cred, groups);
+		put_group_info(groups);
 		cred->fsuid = uid;
 		cred->fsgid = gid;
 		if (!uid_eq(uid, GLOBAL_ROOT_UID))
