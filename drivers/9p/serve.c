@@ -291,7 +291,8 @@ void ferry_9p_answer(struct ferry_9p_req *req, int err)
 
 	if (req->type == FERRY_P9_TFLUSH)
 		req->enc.done = 0;
-	if (!err && (req->enc.bad || FERRY_P9_HEADER + req->enc.done > req->in_len))
+	if (!err && (req->enc.bad ||
+		     FERRY_P9_HEADER + req->enc.done > min(req->in_len, p9->msize)))
 		err = -EMSGSIZE;
 	if (err)
 		type = ferry_9p_put_error(req, err);
