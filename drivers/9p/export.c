@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <linux/file.h>
 #include <linux/kdev_t.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
@@ -87,9 +88,20 @@ static int ferry_9p_export_cred(struct ferry_9p_export *ex, const struct ferry_9
 		if (!uid_eq(uid, GLOBAL_ROOT_UID))
 			cap_clear(cred->cap_effective);
 	}
-	ex->cred = cred;
 	ex->write_cred = ferry_9p_cred_drop_fsetid(cred);
 	return ex->write_cred ? 0 : -ENOMEM;
+}
+
+/*
+ * Whether the file system has its answers itself: a disk's, or one in memory. Of others
+ * it is not known, as of an overlay, whose layers may be anywhere.
+ */
+static bool ferry_9p_export_local(const struct super_block *sb)
+{
+	if (sb->s_magic == TMPFS_MAGIC || sb->s_magic == RAMFS_MAGIC)
+		return true;
+	/* fuseblk is on a device, but a process is between. */
+	return (sb->s_type->fs_flags & FS_REQUIRES_DEV) && sb->s_magic != FUSE_SUPER_MAGIC;
 }
 
 static int ferry_9p_export_root(struct ferry_9p_export *ex, int fd)
@@ -115,6 +127,7 @@ static int ferry_9p_export_root(struct ferry_9p_export *ex, int fd)
 		return PTR_ERR(mnt);
 	err = vfs_getattr(&ex->root, &st, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
 	ex->dev = new_encode_dev(st.dev);
+	ex->local = ferry_9p_export_local(ex->root.dentry->d_sb);
 	return err;
 }
 

@@ -62,6 +62,7 @@ struct ferry_9p_req;
 struct ferry_9p_export {
 	struct path root;		/* on a mount of our own */
 	u32 dev;			/* of the root, as the guest would see it */
+	bool local;			/* no network and no process answers for it */
 	const struct cred *cred;	/* of whoever set the back end, or of uid and gid */
 	const struct cred *write_cred;	/* the same without CAP_FSETID */
 	enum ferry_9p_model model;
@@ -257,7 +258,7 @@ int ferry_9p_own_umask(void);
 int ferry_9p_receive(struct ferry_9p_req *req, const struct ferry_p9_hdr *h);
 bool ferry_9p_serve(struct ferry_9p_req *req);
 void ferry_9p_answer(struct ferry_9p_req *req, int err);
-bool ferry_9p_runs_alone(u8 type);
+bool ferry_9p_runs_alone(const struct ferry_9p *p9, u8 type);
 int ferry_9p_reply_room(struct ferry_9p_req *req, u32 bytes);
 void ferry_9p_iter(struct ferry_9p_req *req, struct iov_iter *iter, bool in, u32 skip, u32 len);
 u32 ferry_9p_error_bytes(const struct ferry_9p *p9);

@@ -242,7 +242,7 @@ static void ferry_9p_dispatch(struct ferry_9p_req *req)
 	}
 	/* Alone it may take its time: nobody waits behind it. */
 	req->may_block = p9->flight == 1 && !ferry_vring_ready(&p9->vq.vring) &&
-			 ferry_9p_runs_alone(req->type);
+			 ferry_9p_runs_alone(p9, req->type);
 	if (ferry_9p_serve(req)) {
 		ferry_9p_req_finish(req);
 		return;

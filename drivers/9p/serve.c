@@ -16,6 +16,7 @@
 #define FERRY_9P_CHANGES	8	/* not on a read-only export */
 #define FERRY_9P_WRITES		16	/* takes set-id bits off */
 #define FERRY_9P_PLACED		32	/* not on what the host moved out of the export */
+#define FERRY_9P_BARE		64	/* asks nothing of the file system */
 
 struct ferry_9p_op {
 	int (*fn)(struct ferry_9p_req *req);
@@ -33,8 +34,8 @@ static int ferry_9p_auth(struct ferry_9p_req *req)
 }
 
 static const struct ferry_9p_op ferry_9p_ops[FERRY_P9_TYPES] = {
-	[FERRY_P9_TVERSION]	= { ferry_9p_version, FERRY_9P_QUICK },
-	[FERRY_P9_TAUTH]	= { ferry_9p_auth, FERRY_9P_QUICK },
+	[FERRY_P9_TVERSION]	= { ferry_9p_version, FERRY_9P_QUICK | FERRY_9P_BARE },
+	[FERRY_P9_TAUTH]	= { ferry_9p_auth, FERRY_9P_QUICK | FERRY_9P_BARE },
 	[FERRY_P9_TATTACH]	= { ferry_9p_attach, FERRY_9P_QUICK },
 	[FERRY_P9_TWALK]	= { ferry_9p_walk, FERRY_9P_EITHER },
 	[FERRY_P9_TCLUNK]	= { ferry_9p_clunk, FERRY_9P_EITHER },
@@ -66,9 +67,11 @@ static const struct ferry_9p_op ferry_9p_ops[FERRY_P9_TYPES] = {
 	[FERRY_P9_TWSTAT]	= { ferry_9p_legacy_wstat, FERRY_9P_MAKES | FERRY_9P_PLACED },
 };
 
-bool ferry_9p_runs_alone(u8 type)
+/* A file system that somebody else answers for may keep the worker for ever. */
+bool ferry_9p_runs_alone(const struct ferry_9p *p9, u8 type)
 {
-	return type < FERRY_P9_TYPES && (ferry_9p_ops[type].flags & FERRY_9P_ALONE);
+	return type < FERRY_P9_TYPES && (ferry_9p_ops[type].flags & FERRY_9P_ALONE) &&
+	       p9->export->local;
 }
 
 /**
@@ -172,6 +175,12 @@ static int ferry_9p_call(struct ferry_9p_req *req, const struct ferry_9p_op *op)
 	return err;
 }
 
+/* Whether a request may be tried where nothing may block. */
+static bool ferry_9p_quick(const struct ferry_9p *p9, const struct ferry_9p_op *op)
+{
+	return (op->flags & FERRY_9P_QUICK) && (p9->export->local || (op->flags & FERRY_9P_BARE));
+}
+
 /**
  * ferry_9p_serve - carry a request out and answer it
  * @req: received; req->may_block says whether it may take its time
@@ -186,7 +195,7 @@ bool ferry_9p_serve(struct ferry_9p_req *req)
 
 	req->enc = (struct ferry_p9_enc){ req->reply + FERRY_P9_HEADER,
 					  FERRY_9P_OWN_BYTES - FERRY_P9_HEADER };
-	if (!req->may_block && !(op->flags & FERRY_9P_QUICK))
+	if (!req->may_block && !ferry_9p_quick(p9, op))
 		return false;
 	if ((op->flags & FERRY_9P_FID) && !req->fid) {
 		struct ferry_9p_fid *fid = ferry_9p_fid_get(p9, req->m.v[0]);

@@ -247,7 +247,9 @@ int ferry_9p_clunk(struct ferry_9p_req *req)
 	struct ferry_9p_fid *fid = req->fid;
 	int err = 0;
 
-	if (!req->may_block && ((fid->xattr && fid->xattr->create) || fid->legacy_mode))
+	/* To free a large file takes its time, too. */
+	if (!req->may_block && ((fid->xattr && fid->xattr->create) || fid->legacy_mode ||
+				!d_inode(fid->path.dentry)->i_nlink))
 		return FERRY_9P_LATER;
 	if (!ferry_9p_fid_remove(p9, fid))
 		return -EBADF;
