@@ -11,9 +11,14 @@
 
 #include "ferry_9p.h"
 
-/* A worker never returns to user space, where a file is closed otherwise. */
+/*
+ * A worker never returns to user space, where a file is closed otherwise. A network file
+ * system writes back what is closed.
+ */
 void ferry_9p_close(struct file *file)
 {
+	if (file->f_op->flush)
+		file->f_op->flush(file, NULL);
 	if (current->flags & (PF_KTHREAD | PF_USER_WORKER))
 		__fput_sync(file);
 	else
