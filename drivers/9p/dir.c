@@ -9,6 +9,7 @@
  * not made to seek, which would lose the place on file systems that count entries.
  */
 #include <linux/file.h>
+#include <linux/kdev_t.h>
 #include <linux/slab.h>
 
 #include "../vring/copy.h"
@@ -21,6 +22,7 @@ struct ferry_9p_dir {
 	u8 *offset;		/* of the last entry, to be filled in; NULL: none yet */
 	bool full;		/* an entry found no room */
 	u64 self;		/* inode number to tell for ".." of the root; 0: it is another */
+	u32 dev;		/* that the entries are on */
 	int err;
 };
 
@@ -62,7 +64,8 @@ static bool ferry_9p_dir_entry(struct dir_context *ctx, const char *name, int le
 	/* In mapped a plain file may be anything. */
 	if (ferry_9p_mapped(d->p9) && type == DT_REG)
 		type = DT_UNKNOWN;
-	ferry_p9_put_qid(&d->enc, ferry_9p_qtype(type), 0, ino);
+	ferry_p9_put_qid(&d->enc, ferry_9p_qtype(type), 0,
+			 ferry_p9_qid_path(ino, d->dev, d->p9->export->dev));
 	d->offset = d->enc.p;
 	ferry_p9_put(&d->enc, pos, 8);
 	ferry_p9_put(&d->enc, type, 1);
@@ -110,14 +113,19 @@ static int ferry_9p_dir_read(struct ferry_9p_req *req, struct file *file, u32 co
 {
 	struct ferry_9p_fid *fid = req->fid;
 	struct ferry_9p_dir d = { .ctx.actor = ferry_9p_dir_entry, .p9 = req->p9 };
-	u8 *buf = kvmalloc(count ?: 1, GFP_KERNEL_ACCOUNT);
-	int err;
+	struct kstat st;
+	u8 *buf;
+	int err = vfs_getattr(&fid->path, &st, STATX_INO, AT_STATX_DONT_SYNC);
 
+	if (err)
+		return err;
+	buf = kvmalloc(count ?: 1, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return -ENOMEM;
 	d.enc = (struct ferry_p9_enc){ buf, count };
+	d.dev = new_encode_dev(st.dev);
 	if (fid->path.dentry == req->p9->export->root.dentry)
-		d.self = file_inode(file)->i_ino;
+		d.self = st.ino;
 	mutex_lock(&fid->mutex);
 	err = ferry_9p_dir_fill(&d, file, req->m.v[1]);
 	mutex_unlock(&fid->mutex);

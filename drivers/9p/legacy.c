@@ -13,7 +13,7 @@
 #include "../vring/copy.h"
 #include "ferry_9p.h"
 
-/* Longest stat: fixed fields, four strings of a name or a number, a symlink's target. */
+/* Longest stat without its size: fixed fields, a name, three numbers, a symlink's target. */
 #define FERRY_9P_STAT_MAX	(61 + FERRY_P9_NAME_MAX + 3 * 10 + FERRY_P9_TARGET_MAX)
 
 static const struct {
@@ -83,50 +83,48 @@ static void ferry_9p_put_extension(struct ferry_9p *p9, struct ferry_p9_enc *e,
 }
 
 static void ferry_9p_put_stat_body(struct ferry_9p *p9, struct ferry_p9_enc *e,
-				   const struct path *path, const struct qstr *name)
+				   const struct path *path, const struct qstr *name,
+				   const struct kstat *st)
 {
-	struct kstat st;
-	u32 uid, gid;
+	u32 uid = ferry_9p_uid_out(p9, st->uid), gid = ferry_9p_gid_out(p9, st->gid);
 
-	if (ferry_9p_stat(p9, path, &st)) {
-		e->bad = true;
-		return;
-	}
-	uid = ferry_9p_uid_out(p9, st.uid);
-	gid = ferry_9p_gid_out(p9, st.gid);
 	ferry_p9_put(e, 0, 2);
 	ferry_p9_put(e, 0, 4);
-	ferry_9p_put_qid(p9, e, &st);
-	ferry_p9_put(e, ferry_9p_to_dm(p9, st.mode), 4);
-	ferry_p9_put(e, st.atime.tv_sec, 4);
-	ferry_p9_put(e, st.mtime.tv_sec, 4);
-	ferry_p9_put(e, S_ISDIR(st.mode) ? 0 : st.size, 8);
+	ferry_9p_put_qid(p9, e, st);
+	ferry_p9_put(e, ferry_9p_to_dm(p9, st->mode), 4);
+	ferry_p9_put(e, st->atime.tv_sec, 4);
+	ferry_p9_put(e, st->mtime.tv_sec, 4);
+	ferry_p9_put(e, S_ISDIR(st->mode) ? 0 : st->size, 8);
 	ferry_p9_put_str(e, name->name, name->len);
 	ferry_9p_put_number(e, uid);
 	ferry_9p_put_number(e, gid);
 	ferry_9p_put_number(e, uid);
 	if (!ferry_9p_is_u(p9))
 		return;
-	ferry_9p_put_extension(p9, e, path, &st);
+	ferry_9p_put_extension(p9, e, path, st);
 	ferry_p9_put(e, uid, 4);
 	ferry_p9_put(e, gid, 4);
 	ferry_p9_put(e, uid, 4);
 }
 
-/* A stat with its own size in front. Return: its bytes, 0 if it did not fit. */
-static u32 ferry_9p_put_stat(struct ferry_9p *p9, struct ferry_p9_enc *e, const struct path *path,
+/* A stat with its own size in front. -EMSGSIZE: it did not fit, nothing was put. */
+static int ferry_9p_put_stat(struct ferry_9p *p9, struct ferry_p9_enc *e, const struct path *path,
 			     const struct qstr *name)
 {
 	struct ferry_p9_enc size = *e, before = *e;
+	struct kstat st;
+	int err = ferry_9p_stat(p9, path, &st);
 
+	if (err)
+		return err;
 	ferry_p9_put(e, 0, 2);
-	ferry_9p_put_stat_body(p9, e, path, name);
+	ferry_9p_put_stat_body(p9, e, path, name, &st);
 	if (e->bad) {
 		*e = before;
-		return 0;
+		return -EMSGSIZE;
 	}
 	ferry_p9_put(&size, e->done - before.done - 2, 2);
-	return e->done - before.done;
+	return 0;
 }
 
 int ferry_9p_legacy_stat(struct ferry_9p_req *req)
@@ -136,21 +134,19 @@ int ferry_9p_legacy_stat(struct ferry_9p_req *req)
 	struct name_snapshot name;
 	struct ferry_p9_enc *e = &req->enc, n;
 	struct qstr root = QSTR_LEN("/", 1);
-	u32 size;
-	int err = ferry_9p_reply_room(req, 2 + FERRY_9P_STAT_MAX);
+	int err = ferry_9p_reply_room(req, 2 + 2 + FERRY_9P_STAT_MAX);
 
 	if (err)
 		return err;
 	n = *e;
 	ferry_p9_put(e, 0, 2);
 	take_dentry_name_snapshot(&name, path->dentry);
-	size = ferry_9p_put_stat(p9, e, path, path->dentry == p9->export->root.dentry ? &root :
-				 &QSTR_LEN(name.name.name, name.name.len));
+	err = ferry_9p_put_stat(p9, e, path, path->dentry == p9->export->root.dentry ? &root :
+				&QSTR_LEN(name.name.name, name.name.len));
 	release_dentry_name_snapshot(&name);
-	if (!size)
-		return -EIO;
-	ferry_p9_put(&n, size, 2);
-	return 0;
+	if (!err)
+		ferry_p9_put(&n, e->done - 2, 2);
+	return err;
 }
 
 static u32 ferry_9p_from_omode(u8 mode)
@@ -423,20 +419,22 @@ static int ferry_9p_stat_names(struct ferry_9p_req *req, const struct ferry_9p_n
 		struct ferry_p9_str s = ferry_p9_get_str(&d);
 		struct qstr q = QSTR_LEN(s.s, s.len);
 		struct path path = { .mnt = dir->mnt };
-		u32 size = 1;
+		int err = 0;
 
 		path.dentry = lookup_one_unlocked(mnt_idmap(dir->mnt), &q, dir->dentry);
 		if (IS_ERR(path.dentry))
 			return PTR_ERR(path.dentry);
-		/* What went away since is not listed. */
+		/* What went away since, or cannot say what it is, is not listed. */
 		if (d_is_positive(path.dentry))
-			size = ferry_9p_put_stat(req->p9, e, &path, &q);
+			err = ferry_9p_put_stat(req->p9, e, &path, &q);
 		dput(path.dentry);
-		if (!size) {
+		if (err == -EMSGSIZE) {
 			*next = pos;
 			/* Linux fills its buffer to the last byte and takes 0 for enough. */
 			return e->done || req->m.v[1] ? 0 : -EINVAL;
 		}
+		if (err == -ENOMEM || err == -EINTR)
+			return err;
 	}
 	return 0;
 }
@@ -446,7 +444,7 @@ static int ferry_9p_read_stats(struct ferry_9p_req *req, struct file *file,
 {
 	struct ferry_9p_names n = { .ctx.actor = ferry_9p_name_entry,
 				    .room = FERRY_P9_REQUEST_MAX };
-	loff_t next;
+	loff_t begin, next;
 	int err;
 
 	n.buf = kmalloc(n.room, GFP_KERNEL_ACCOUNT);
@@ -454,11 +452,15 @@ static int ferry_9p_read_stats(struct ferry_9p_req *req, struct file *file,
 		return -ENOMEM;
 	if (!req->m.v[1])
 		vfs_llseek(file, 0, SEEK_SET);
+	begin = file->f_pos;
 	err = iterate_dir(file, &n.ctx);
 	next = file->f_pos;
 	if (!err)
 		err = ferry_9p_stat_names(req, &n, e, &next);
-	if (!err && next != file->f_pos && vfs_llseek(file, next, SEEK_SET) < 0)
+	/* What was listed but not told is told the next time. */
+	if (err)
+		next = begin;
+	if (next != file->f_pos && vfs_llseek(file, next, SEEK_SET) < 0 && !err)
 		err = -EIO;
 	kfree(n.buf);
 	return err;
