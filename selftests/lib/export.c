@@ -47,7 +47,7 @@ int __export_mount(const char *fs)
 	if (!strcmp(fs, "ext4"))
 		err = export_ext4();
 	else
-		err = mount(fs, EXPORT_TOP, fs, 0, "size=64m") ? -errno : 0;
+		err = mount(fs, EXPORT_TOP, fs, 0, "size=64m,nr_inodes=0") ? -errno : 0;
 	if (err)
 		return err;
 	umask(0);
