@@ -256,6 +256,13 @@ int virtio_ring_pop(struct virtio_ring *r, struct virtio_chain *c, struct iovec 
 	return r->packed ? ring_pop_packed(r, c, &p) : ring_pop_split(r, c, &p);
 }
 
+bool virtio_ring_ready(const struct virtio_ring *r)
+{
+	if (r->packed)
+		return ring_packed_ready(r);
+	return load16(ring_avail_idx(r)) != r->next_avail;
+}
+
 static void ring_fill_split(struct virtio_ring *r, const struct virtio_chain *c, u32 written)
 {
 	struct vring_used *used = r->device;

@@ -57,6 +57,9 @@ int virtio_ring_init(struct virtio_ring *r, const struct virtio_dev *v,
 int virtio_ring_pop(struct virtio_ring *r, struct virtio_chain *c, struct iovec *iov,
 		    unsigned int room);
 
+/* Whether the driver has made another chain available. */
+bool virtio_ring_ready(const struct virtio_ring *r);
+
 /* Hand one chain back with @written bytes; the driver sees it after publish. */
 void virtio_ring_fill(struct virtio_ring *r, const struct virtio_chain *c, u32 written);
 
