@@ -25,6 +25,11 @@ static const struct {
 	[DEV_9P] = { DEV_9P_PATH, 1 },
 };
 
+bool dev_available(enum dev_kind kind)
+{
+	return !access(dev_kinds[kind].path, R_OK | W_OK);
+}
+
 static int dev_eventfd(void)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -36,7 +36,11 @@ struct dev {
 	int kick[DEV_VQ_MAX];
 	int call[DEV_VQ_MAX];
 	int err[DEV_VQ_MAX];
+	void *server;		/* that stands in for a device; NULL: it is one */
 };
+
+/* Whether a kind's usual node is there. */
+bool dev_available(enum dev_kind kind);
 
 /*
  * Open @path and make the eventfds. NULL is the kind's usual node; for a net

@@ -21,7 +21,7 @@ static uint64_t p9_tx_gpa(unsigned int i)
 
 bool p9_available(void)
 {
-	return !access(DEV_9P_PATH, R_OK | W_OK);
+	return dev_available(DEV_9P);
 }
 
 int __p9_open(struct p9 *p, const struct ferry_9p_backend *b)
