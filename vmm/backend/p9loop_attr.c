@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Role: Tgetattr, Tsetattr, Tstatfs.
+ * Threads: those that serve requests, with the rights of the fid's user.
+ * Locks: none.
+ */
+#include <limits.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "p9loop_server.h"
+
+#define ATTR_OWNER	(FERRY_P9_SET_UID | FERRY_P9_SET_GID)
+#define ATTR_TIMES	(FERRY_P9_SET_ATIME | FERRY_P9_SET_MTIME)
+#define ATTR_BITS	07777
+
+static void attr_put_time(struct ferry_p9_enc *e, const struct statx_timestamp *t)
+{
+	ferry_p9_put(e, t->tv_sec, 8);
+	ferry_p9_put(e, t->tv_nsec, 8);
+}
+
+int p9loop_getattr(struct p9loop_req *req)
+{
+	static const struct statx_timestamp none;
+	struct ferry_p9_enc *e = &req->enc;
+	bool btime, device;
+	struct statx st;
+	int err = p9loop_stat(req->s, req->fid->node, &st);
+
+	if (err)
+		return err;
+	btime = (req->m.v[1] & FERRY_P9_GETATTR_BTIME) && (st.stx_mask & STATX_BTIME);
+	device = S_ISBLK(st.stx_mode) || S_ISCHR(st.stx_mode);
+	ferry_p9_put(e, FERRY_P9_GETATTR_BASIC | (btime ? FERRY_P9_GETATTR_BTIME : 0), 8);
+	p9loop_put_qid(req->s, e, &st);
+	ferry_p9_put(e, st.stx_mode, 4);
+	ferry_p9_put(e, st.stx_uid, 4);
+	ferry_p9_put(e, st.stx_gid, 4);
+	ferry_p9_put(e, st.stx_nlink, 8);
+	ferry_p9_put(e, device ? p9loop_encode_dev(st.stx_rdev_major, st.stx_rdev_minor) : 0, 8);
+	ferry_p9_put(e, st.stx_size, 8);
+	ferry_p9_put(e, st.stx_blksize, 8);
+	ferry_p9_put(e, st.stx_blocks, 8);
+	attr_put_time(e, &st.stx_atime);
+	attr_put_time(e, &st.stx_mtime);
+	attr_put_time(e, &st.stx_ctime);
+	attr_put_time(e, btime ? &st.stx_btime : &none);
+	ferry_p9_put(e, 0, 8);		/* generation */
+	ferry_p9_put(e, 0, 8);		/* data version */
+	return 0;
+}
+
+static bool attr_open_for_writing(int file)
+{
+	int flags = file < 0 ? -1 : fcntl(file, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* Make a file so many bytes long, as somebody whose writing takes set-id bits off. */
+int p9loop_resize(struct p9loop_req *req, struct p9loop_fid *fid, u64 size)
+{
+	struct p9loop_ident as = req->t->now;
+	int file = p9loop_file(fid), err, back;
+
+	if (size > LLONG_MAX)
+		return -EINVAL;
+	err = p9loop_become(req->t, fid->uid, fid->gid, true);
+	if (err)
+		return err;
+	/* Who could open the file for writing may go on to do so. */
+	if (attr_open_for_writing(file))
+		err = ftruncate(file, size) ? -errno : 0;
+	else
+		err = truncate(p9loop_name(fid->node->fd).s, size) ? -errno : 0;
+	if (!err)
+		err = p9loop_map_written(req->s, fid->node);
+	back = p9loop_become_ident(req->t, &as);
+	return err ?: back;
+}
+
+static int attr_chmod(const struct p9loop_node *node, mode_t mode)
+{
+	return fchmodat(AT_FDCWD, p9loop_name(node->fd).s, mode & ATTR_BITS, 0) ? -errno : 0;
+}
+
+static int attr_chown(const struct p9loop_node *node, const struct p9loop_change *c)
+{
+	uid_t uid = c->valid & FERRY_P9_SET_UID ? c->uid : (uid_t)-1;
+	gid_t gid = c->valid & FERRY_P9_SET_GID ? c->gid : (gid_t)-1;
+
+	return fchownat(node->fd, "", uid, gid, AT_EMPTY_PATH) ? -errno : 0;
+}
+
+static int attr_change_host(const struct p9loop_node *node, const struct p9loop_change *c)
+{
+	mode_t mode = c->mode;
+	int err = 0;
+
+	if (c->valid & ATTR_OWNER) {
+		err = attr_chown(node, c);
+		/* As the change of the owner alone would do. */
+		if (!S_ISDIR(node->type)) {
+			mode &= ~S_ISUID;
+			if (mode & S_IXGRP)
+				mode &= ~S_ISGID;
+		}
+	}
+	if (!err && (c->valid & FERRY_P9_SET_MODE))
+		err = attr_chmod(node, mode);
+	if (!err && (c->valid & ATTR_TIMES) &&
+	    utimensat(AT_FDCWD, p9loop_name(node->fd).s, c->times, 0))
+		err = -errno;
+	return err;
+}
+
+/* Change attributes other than the size. */
+int p9loop_change(struct p9loop_req *req, struct p9loop_fid *fid, const struct p9loop_change *c)
+{
+	const struct p9loop_export *ex = &req->s->ex;
+	struct p9loop_change own = *c;
+	int err;
+
+	if (p9loop_mapped(req->s)) {
+		own.valid &= ~(ATTR_OWNER | FERRY_P9_SET_MODE);
+		err = own.valid == c->valid ? 0 : p9loop_map_change(req->s, fid->node, c);
+		return err ?: attr_change_host(fid->node, &own);
+	}
+	if (ex->model == FERRY_9P_MODEL_PASSTHROUGH)
+		p9loop_squash(ex, &own.uid, &own.gid);
+	if (ex->model != FERRY_9P_MODEL_NONE || !(c->valid & ATTR_OWNER))
+		return attr_change_host(fid->node, &own);
+	/* In none an owner that cannot be had is none of the guest's worries. */
+	own.valid &= ATTR_OWNER;
+	err = attr_change_host(fid->node, &own);
+	if (err && err != -EPERM && err != -EINVAL)
+		return err;
+	own.valid = c->valid & ~ATTR_OWNER;
+	return attr_change_host(fid->node, &own);
+}
+
+/* One of the two times, as utimensat() takes it. */
+static int attr_time(struct timespec *t, u32 how, const __u64 *v)
+{
+	static const u32 set = FERRY_P9_SET_ATIME_SET | FERRY_P9_SET_MTIME_SET;
+
+	t->tv_nsec = how ? UTIME_NOW : UTIME_OMIT;
+	t->tv_sec = 0;
+	if (!(how & ATTR_TIMES) || !(how & set))
+		return 0;
+	if (v[1] >= 1000000000)
+		return -EINVAL;
+	*t = (struct timespec){ v[0], v[1] };
+	return 0;
+}
+
+static int attr_times(struct p9loop_req *req, struct p9loop_change *c)
+{
+	u32 valid = req->m.v[1], a = 0, m = 0;
+	const __u64 *v = &req->m.v[6];
+	int err;
+
+	if (valid & FERRY_P9_SET_ATIME)
+		a = valid & (FERRY_P9_SET_ATIME | FERRY_P9_SET_ATIME_SET);
+	if (valid & FERRY_P9_SET_MTIME)
+		m = valid & (FERRY_P9_SET_MTIME | FERRY_P9_SET_MTIME_SET);
+	c->valid |= (a | m) & ATTR_TIMES;
+	err = attr_time(&c->times[0], a, v);
+	return err ?: attr_time(&c->times[1], m, v + 2);
+}
+
+/* A change of the size has set this already, whoever the file belongs to. */
+static void attr_omit_now(struct p9loop_change *c)
+{
+	if (c->times[1].tv_nsec != UTIME_NOW)
+		return;
+	c->times[1].tv_nsec = UTIME_OMIT;
+	c->valid &= ~FERRY_P9_SET_MTIME;
+}
+
+int p9loop_setattr(struct p9loop_req *req)
+{
+	struct p9loop_fid *fid = req->fid;
+	const __u64 *v = req->m.v;
+	struct p9loop_change c = { .mode = v[2], .uid = v[3], .gid = v[4] };
+	u32 valid = v[1];
+	int err;
+
+	if (fid->xattr || (valid & ~FERRY_P9_SET_ALL))
+		return -EINVAL;
+	err = attr_times(req, &c);
+	if (err)
+		return err;
+	/* First the size: it sets the times. */
+	if (valid & FERRY_P9_SET_SIZE) {
+		err = p9loop_resize(req, fid, v[5]);
+		if (err)
+			return err;
+		attr_omit_now(&c);
+	}
+	if (valid & FERRY_P9_SET_MODE) {
+		if (S_ISLNK(fid->node->type))
+			return -EOPNOTSUPP;
+		c.valid |= FERRY_P9_SET_MODE;
+	}
+	if (c.uid != FERRY_9P_SELF)
+		c.valid |= valid & FERRY_P9_SET_UID;
+	if (c.gid != FERRY_9P_SELF)
+		c.valid |= valid & FERRY_P9_SET_GID;
+	return c.valid ? p9loop_change(req, fid, &c) : 0;
+}
+
+int p9loop_statfs(struct p9loop_req *req)
+{
+	struct ferry_p9_enc *e = &req->enc;
+	struct statfs st;
+
+	if (fstatfs(req->fid->node->fd, &st))
+		return -errno;
+	ferry_p9_put(e, st.f_type, 4);
+	ferry_p9_put(e, st.f_bsize, 4);
+	ferry_p9_put(e, st.f_blocks, 8);
+	ferry_p9_put(e, st.f_bfree, 8);
+	ferry_p9_put(e, st.f_bavail, 8);
+	ferry_p9_put(e, st.f_files, 8);
+	ferry_p9_put(e, st.f_ffree, 8);
+	ferry_p9_put(e, (u32)st.f_fsid.__val[0] | (u64)(u32)st.f_fsid.__val[1] << 32, 8);
+	ferry_p9_put(e, st.f_namelen < FERRY_P9_NAME_MAX ? st.f_namelen : FERRY_P9_NAME_MAX, 4);
+	return 0;
+}
