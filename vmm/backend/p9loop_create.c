@@ -31,12 +31,19 @@ static int create_file(const struct p9loop_node *dir, const char *name, int flag
 	return fd < 0 ? -errno : fd;
 }
 
-/* A node of an open file. */
-static int create_node(int fd, struct p9loop_node **made)
+/* A node of an open file that was made there. */
+static int create_node(int fd, struct p9loop_node *dir, const char *name,
+		       struct p9loop_node **made)
 {
 	int path = open(p9loop_name(fd).s, O_PATH | O_CLOEXEC);
+	int err = path < 0 ? -errno : p9loop_node_new(path, made);
 
-	return path < 0 ? -errno : p9loop_node_new(path, made);
+	if (err)
+		return err;
+	err = p9loop_node_found(*made, dir, name);
+	if (err)
+		p9loop_node_put(*made);
+	return err;
 }
 
 /* Take what was just made off again. */
@@ -67,7 +74,7 @@ static int create_target(int fd, const char *target)
  *
  * Return: the descriptor or -errno.
  */
-int p9loop_make_open(struct p9loop_req *req, const struct p9loop_node *dir, int flags,
+int p9loop_make_open(struct p9loop_req *req, struct p9loop_node *dir, int flags,
 		     const struct p9loop_new *new, struct p9loop_node **made)
 {
 	struct p9loop_entry name = p9loop_entry(&req->m.s[0]);
@@ -76,7 +83,7 @@ int p9loop_make_open(struct p9loop_req *req, const struct p9loop_node *dir, int 
 
 	if (fd < 0)
 		return fd;
-	err = create_node(fd, made);
+	err = create_node(fd, dir, name.s, made);
 	if (err) {
 		unlinkat(dir->fd, name.s, 0);
 		close(fd);
@@ -126,7 +133,7 @@ static int create_check(struct p9loop_req *req, const struct p9loop_node *made,
 	return S_ISDIR(st.stx_mode) || st.stx_nlink == 1 ? 0 : -ESTALE;
 }
 
-static int create_by_name(struct p9loop_req *req, const struct p9loop_node *dir,
+static int create_by_name(struct p9loop_req *req, struct p9loop_node *dir,
 			  const char *name, const struct p9loop_new *new,
 			  struct p9loop_node **made)
 {
@@ -159,7 +166,7 @@ static int create_by_name(struct p9loop_req *req, const struct p9loop_node *dir,
  *
  * Return: 0, -EEXIST, or what the file system said.
  */
-int p9loop_make(struct p9loop_req *req, const struct p9loop_node *dir,
+int p9loop_make(struct p9loop_req *req, struct p9loop_node *dir,
 		const struct p9loop_new *new, struct p9loop_node **made)
 {
 	struct p9loop_entry name = p9loop_entry(&req->m.s[0]);

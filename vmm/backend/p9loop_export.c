@@ -92,10 +92,10 @@ int p9loop_check(struct ferry_9p_backend *b)
 	return S_ISDIR(st.st_mode) ? export_rights(b) : -ENOTDIR;
 }
 
-/* As many files as fids may name and open; who may not have so many has fewer. */
+/* A fid may hold a file, its directory, and it open; who may not have so many has fewer. */
 static void export_raise_limit(u32 fids)
 {
-	const rlim_t want = 2 * (rlim_t)fids + EXPORT_OTHER_FDS;
+	const rlim_t want = 3 * (rlim_t)fids + EXPORT_OTHER_FDS;
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= want)

@@ -118,9 +118,11 @@ static int lock_reopen(struct p9loop_req *req, int file)
 {
 	struct p9loop_name name = p9loop_name(file);
 	struct p9loop_ident as = req->t->now;
-	int mode = fcntl(file, F_GETFL) & O_ACCMODE, fd, back = p9loop_become_own(req->t);
+	bool both = !(req->s->ex.flags & FERRY_9P_F_READ_ONLY);
+	int mode = fcntl(file, F_GETFL) & O_ACCMODE, back = p9loop_become_own(req->t), fd = -1;
 
-	fd = open(name.s, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (both)
+		fd = open(name.s, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		fd = open(name.s, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)

@@ -100,20 +100,38 @@ void p9loop_node_put(struct p9loop_node *node)
 {
 	if (__atomic_sub_fetch(&node->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	if (node->from)
+		p9loop_node_put(node->from);
 	close(node->fd);
+	free(node->name);
 	free(node);
 }
 
+int p9loop_node_found(struct p9loop_node *node, struct p9loop_node *dir, const char *name)
+{
+	node->name = strdup(name);
+	/* A directory knows the one that it is in; a chain of them would never end. */
+	if (node->name && !p9loop_is_dir(node))
+		node->from = p9loop_node_ref(dir);
+	return node->name ? 0 : -ENOMEM;
+}
+
 /* An entry of a directory; unless @may_block perhaps -EAGAIN. */
-int p9loop_node_child(const struct p9loop_node *dir, const char *name, bool may_block,
+int p9loop_node_child(struct p9loop_node *dir, const char *name, bool may_block,
 		      struct p9loop_node **child)
 {
-	int fd;
+	int fd, err;
 
 	if (!p9loop_is_dir(dir))
 		return -ENOTDIR;
 	fd = may_block ? p9loop_lookup(dir->fd, name, 0) : node_lookup_cached(dir->fd, name);
-	return fd < 0 ? fd : p9loop_node_new(fd, child);
+	err = fd < 0 ? fd : p9loop_node_new(fd, child);
+	if (err)
+		return err;
+	err = p9loop_node_found(*child, dir, name);
+	if (err)
+		p9loop_node_put(*child);
+	return err;
 }
 
 /* Whether the entry is that file. */
@@ -189,7 +207,8 @@ static char *node_path(struct p9loop_req *req, const struct p9loop_node *node, c
 	return n > r + 1 && !memcmp(text, root, r) && text[r] == '/' ? text + r + 1 : NULL;
 }
 
-static int node_file_place(struct p9loop_req *req, const struct p9loop_node *node, char *path,
+/* The place that a path tells. */
+static int node_place_told(struct p9loop_req *req, const struct p9loop_node *node, char *path,
 			   struct p9loop_place *place)
 {
 	char *slash = strrchr(path, '/');
@@ -210,16 +229,39 @@ static int node_file_place(struct p9loop_req *req, const struct p9loop_node *nod
 	return fd < 0 ? fd : p9loop_node_new(fd, &place->dir);
 }
 
+/* The place where it was found, if it still is there. */
+static int node_place_known(const struct p9loop_node *node, struct p9loop_place *place)
+{
+	int fd, err;
+
+	if (!node->name || strlen(node->name) > FERRY_P9_NAME_MAX)
+		return -ENOENT;
+	strcpy(place->name.s, node->name);
+	if (node->from) {
+		place->dir = p9loop_node_ref(node->from);
+	} else {
+		fd = p9loop_is_dir(node) ? node_up(node->fd) : -ENOENT;
+		err = fd < 0 ? fd : p9loop_node_new(fd, &place->dir);
+		if (err)
+			return err;
+	}
+	if (p9loop_node_is(node, place->dir, place->name.s))
+		return 0;
+	p9loop_node_put(place->dir);
+	return -ENOENT;
+}
+
 static int node_place_own(struct p9loop_req *req, const struct p9loop_node *node,
 			  struct p9loop_place *place)
 {
 	char text[PATH_MAX], *path;
-	int err;
+	int err = node_place_known(node, place);
 
-	path = node_path(req, node, text, &err);
-	if (!path)
-		return err;
-	err = node_file_place(req, node, path, place);
+	if (err == -ENOENT) {
+		path = node_path(req, node, text, &err);
+		if (path)
+			err = node_place_told(req, node, path, place);
+	}
 	if (err)
 		return err;
 	if (!p9loop_is_root(req->s, place->dir))

@@ -124,7 +124,7 @@ static int open_have(struct p9loop_req *req, u32 flags, const struct p9loop_new 
 		     struct p9loop_node **node, int *err)
 {
 	struct p9loop_entry name = p9loop_entry(&req->m.s[0]);
-	const struct p9loop_node *dir = req->fid->node;
+	struct p9loop_node *dir = req->fid->node;
 	int tries = OPEN_TRIES, fd = -1;
 
 	do {

@@ -47,6 +47,8 @@ struct p9loop_node {
 	u64 ino;
 	u32 dev;			/* as the guest sees it */
 	mode_t type;			/* on the host; S_IFMT */
+	char *name;			/* where it was found, NULL: by no name */
+	struct p9loop_node *from;	/* in which directory; NULL also for directories */
 };
 
 /* The directory and what is done with it. Never changes while it is served. */
@@ -314,9 +316,11 @@ bool p9loop_fid_remove(struct p9loop_server *s, struct p9loop_fid *fid);
 int p9loop_lookup(int dir, const char *name, u64 flags);
 /* A node of a descriptor, which it takes over in any case. */
 int p9loop_node_new(int fd, struct p9loop_node **node);
+/* Remember where it was found. */
+int p9loop_node_found(struct p9loop_node *node, struct p9loop_node *dir, const char *name);
 struct p9loop_node *p9loop_node_ref(struct p9loop_node *node);
 void p9loop_node_put(struct p9loop_node *node);
-int p9loop_node_child(const struct p9loop_node *dir, const char *name, bool may_block,
+int p9loop_node_child(struct p9loop_node *dir, const char *name, bool may_block,
 		      struct p9loop_node **child);
 int p9loop_node_parent(struct p9loop_req *req, const struct p9loop_node *dir,
 		       struct p9loop_node **parent);
@@ -354,9 +358,9 @@ bool p9loop_hidden(const char *name);
 void p9loop_put_qid(struct p9loop_server *s, struct ferry_p9_enc *e, const struct statx *st);
 
 /* p9loop_create.c */
-int p9loop_make(struct p9loop_req *req, const struct p9loop_node *dir,
+int p9loop_make(struct p9loop_req *req, struct p9loop_node *dir,
 		const struct p9loop_new *new, struct p9loop_node **made);
-int p9loop_make_open(struct p9loop_req *req, const struct p9loop_node *dir, int flags,
+int p9loop_make_open(struct p9loop_req *req, struct p9loop_node *dir, int flags,
 		     const struct p9loop_new *new, struct p9loop_node **made);
 int p9loop_unlink_fid(struct p9loop_req *req, struct p9loop_fid *fid);
 

@@ -93,7 +93,7 @@ int p9loop_attach(struct p9loop_req *req)
 }
 
 /* ".." is looked up in a directory, so it takes the right to search it. */
-static int walk_up(struct p9loop_req *req, const struct p9loop_node *at, struct p9loop_node **to)
+static int walk_up(struct p9loop_req *req, struct p9loop_node *at, struct p9loop_node **to)
 {
 	if (!p9loop_is_root(req->s, at))
 		return p9loop_node_parent(req, at, to);
