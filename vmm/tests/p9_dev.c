@@ -54,6 +54,8 @@ void dev_close(struct dev *d)
 {
 	struct p9_dev *s = p9_dev(d);
 
+	if (!s)
+		return;
 	p9loop_destroy(&s->pl);
 	virtio_destroy(&s->v);
 	/* The memory is the test's. */
