@@ -195,6 +195,50 @@ TEST_F(many, flush_answers_after_what_it_flushes)
 	EXPECT_LT(0U, cancelled);
 }
 
+static void send_getattr(struct p9 *p, unsigned int slot)
+{
+	p->tag = 100 + slot;
+	p9_queue(p, slot, FERRY_P9_TGETATTR, "48", P9_U64(0), P9_U64(0x7ff));
+}
+
+/* Its answer goes where its own chain says, whatever came since. */
+TEST_F(many, a_flush_that_waits_keeps_its_chain)
+{
+	const unsigned int last = 8;
+	int fd;
+
+	/* A truncation waits for whoever has a lease. */
+	signal(SIGIO, SIG_IGN);
+	export_write(export_path("export/f"), "f");
+	fd = open(export_path("export/f"), O_RDONLY);
+	ASSERT_EQ(0, fcntl(fd, F_SETLEASE, F_RDLCK));
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	self->p.tag = 100;
+	p9_queue(&self->p, 0, FERRY_P9_TSETATTR, "4444488888", P9_U64(1),
+		 P9_U64(FERRY_P9_SET_SIZE), P9_U64(0), P9_U64(0), P9_U64(0), P9_U64(0), P9_U64(0),
+		 P9_U64(0), P9_U64(0), P9_U64(0));
+	send_getattr(&self->p, 2);
+	p9_kick(&self->p);
+	ASSERT_EQ(2, p9_recv(&self->p, DEV_PATIENCE_MS));
+	while (fcntl(fd, F_GETLEASE) != F_UNLCK)
+		sched_yield();
+	self->p.tag = 101;
+	p9_send(&self->p, 1, FERRY_P9_TFLUSH, "2", P9_U64(100));
+	for (unsigned int slot = 2; slot <= last; slot++) {
+		send_getattr(&self->p, slot);
+		p9_kick(&self->p);
+		ASSERT_EQ((int)slot, p9_recv(&self->p, DEV_PATIENCE_MS));
+		ASSERT_EQ(0, p9_result(&self->p, FERRY_P9_TGETATTR));
+	}
+	ASSERT_EQ(0, fcntl(fd, F_SETLEASE, F_UNLCK));
+	ASSERT_EQ(0, p9_recv(&self->p, DEV_PATIENCE_MS));
+	EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TSETATTR));
+	ASSERT_EQ(1, p9_recv(&self->p, DEV_PATIENCE_MS));
+	EXPECT_EQ(101, (int)self->p.rx_tag);
+	EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TFLUSH));
+	close(fd);
+}
+
 TEST_F(many, a_new_session_ends_the_old_one)
 {
 	for (unsigned int i = 0; i < 20; i++) {

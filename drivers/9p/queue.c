@@ -211,9 +211,14 @@ static void ferry_9p_flush(struct ferry_9p_req *req)
 {
 	struct ferry_9p *p9 = req->p9;
 	struct ferry_9p_req *old = ferry_9p_tag_find(p9, req->m.v[0]), **at;
+	int err = 0;
 
-	if (!old || old == req) {
-		ferry_9p_answer(req, 0);
+	if (old == req)
+		old = NULL;
+	if (old)
+		err = ferry_9p_req_keep(req);
+	if (!old || err) {
+		ferry_9p_answer(req, err);
 		ferry_9p_req_finish(req);
 		return;
 	}
