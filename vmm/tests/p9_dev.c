@@ -17,7 +17,7 @@
 #include "dev.h"
 #include "backend/p9loop_server.h"
 
-struct p9_dev {
+struct p9_stand {
 	struct machine m;
 	struct virtio_dev v;
 	struct p9loop pl;
@@ -29,14 +29,14 @@ bool dev_available(enum dev_kind kind)
 	return kind == DEV_9P;
 }
 
-static struct p9_dev *p9_dev(const struct dev *d)
+static struct p9_stand *p9_stand(const struct dev *d)
 {
 	return d->server;
 }
 
 int __dev_open(struct dev *d, enum dev_kind kind, const char *path)
 {
-	struct p9_dev *s = calloc(1, sizeof(*s));
+	struct p9_stand *s = calloc(1, sizeof(*s));
 	const u16 size = 256;
 	struct error e;
 
@@ -52,7 +52,7 @@ int __dev_open(struct dev *d, enum dev_kind kind, const char *path)
 
 void dev_close(struct dev *d)
 {
-	struct p9_dev *s = p9_dev(d);
+	struct p9_stand *s = p9_stand(d);
 
 	if (!s)
 		return;
@@ -65,7 +65,7 @@ void dev_close(struct dev *d)
 	d->server = NULL;
 }
 
-static void p9_dev_stop(struct p9_dev *s)
+static void p9_stand_stop(struct p9_stand *s)
 {
 	if (s->pl.server) {
 		p9loop_quiesce(s->pl.server);
@@ -74,14 +74,14 @@ static void p9_dev_stop(struct p9_dev *s)
 	p9loop_stop(&s->pl);
 }
 
-static int p9_dev_backend(struct p9_dev *s, struct ferry_9p_backend *b)
+static int p9_stand_backend(struct p9_stand *s, struct ferry_9p_backend *b)
 {
 	struct ferry_9p_backend wanted = *b;
 	int err = b->fd == -1 ? 0 : p9loop_check(b);
 
 	if (err)
 		return err;
-	p9_dev_stop(s);
+	p9_stand_stop(s);
 	return wanted.fd == -1 ? 0 : p9loop_start(&s->pl, &s->v, &wanted);
 }
 
@@ -91,7 +91,7 @@ int __dev_ioctl(const struct dev *d, unsigned long request, void *arg)
 	case VHOST_SET_OWNER:
 		return 0;
 	case FERRY_9P_SET_BACKEND:
-		return p9_dev_backend(p9_dev(d), arg);
+		return p9_stand_backend(p9_stand(d), arg);
 	default:
 		return -ENOTTY;
 	}
@@ -104,13 +104,13 @@ void dev_ioctl(const struct dev *d, unsigned long request, void *arg)
 
 int __dev_set_features(const struct dev *d, uint64_t features)
 {
-	p9_dev(d)->v.acked = features;
+	p9_stand(d)->v.acked = features;
 	return 0;
 }
 
 void dev_set_mem(const struct dev *d, const struct mem *m)
 {
-	struct ram *ram = &p9_dev(d)->m.ram;
+	struct ram *ram = &p9_stand(d)->m.ram;
 
 	check(m->n <= ARRAY_SIZE(ram->region), "memory of %u regions", m->n);
 	for (ram->n = 0; ram->n < m->n; ram->n++)
@@ -118,7 +118,7 @@ void dev_set_mem(const struct dev *d, const struct mem *m)
 							   m->r[ram->n].hva };
 }
 
-static u64 p9_dev_gpa(const struct p9_dev *s, const void *hva)
+static u64 p9_stand_gpa(const struct p9_stand *s, const void *hva)
 {
 	const struct ram *ram = &s->m.ram;
 
@@ -131,20 +131,20 @@ static u64 p9_dev_gpa(const struct p9_dev *s, const void *hva)
 
 void dev_set_ring(const struct dev *d, unsigned int index, const struct ring *r)
 {
-	struct p9_dev *s = p9_dev(d);
+	struct p9_stand *s = p9_stand(d);
 	struct virtq *q = &s->v.queue[index];
 
 	q->size = r->l.num;
-	q->desc = p9_dev_gpa(s, r->desc);
-	q->driver = p9_dev_gpa(s, r->avail);
-	q->device = p9_dev_gpa(s, r->used);
+	q->desc = p9_stand_gpa(s, r->desc);
+	q->driver = p9_stand_gpa(s, r->avail);
+	q->device = p9_stand_gpa(s, r->used);
 	q->enabled = true;
 }
 
 uint32_t dev_vring_base(const struct dev *d, unsigned int index)
 {
 	check(!index, "queue %u", index);
-	return p9_dev(d)->base;
+	return p9_stand(d)->base;
 }
 
 void dev_kick(const struct dev *d, unsigned int index)
