@@ -139,8 +139,12 @@ static int create_by_name(struct p9loop_req *req, struct p9loop_node *dir,
 {
 	int err = create_host(req, dir, name, new);
 
-	if (!err)
-		err = p9loop_node_child(dir, name, true, made);
+	if (err)
+		return err;
+	err = p9loop_node_child(dir, name, true, made);
+	/* Nobody took it away: there was nothing left to name it by. */
+	if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+		unlinkat(dir->fd, name, S_ISDIR(new->mode) ? AT_REMOVEDIR : 0);
 	if (err || req->s->ex.model == FERRY_9P_MODEL_PASSTHROUGH)
 		return err;
 	err = create_check(req, *made, new);

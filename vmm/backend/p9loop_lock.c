@@ -29,7 +29,9 @@ struct lock_file {
 	u32 dev;
 	int fd;
 	unsigned int n;			/* locks, in order, as the host has them */
+	unsigned int room;		/* in each of the two: */
 	struct lock_range *range;
+	struct lock_range *spare;	/* what they become */
 };
 
 /* A process of the guest. */
@@ -230,24 +232,42 @@ static int lock_host(const struct lock_file *f, const struct lock_range *r)
 	return fcntl(f->fd, F_OFD_SETLK, &fl) ? -errno : 0;
 }
 
+/* Room for what one lock or unlock makes of them. */
+static int lock_grow(struct lock_file *f)
+{
+	unsigned int room = (f->n + 2) * 2;
+	struct lock_range *range, *spare;
+
+	if (f->n + 2 <= f->room)
+		return 0;
+	range = realloc(f->range, room * sizeof(*range));
+	if (range)
+		f->range = range;
+	spare = realloc(f->spare, room * sizeof(*spare));
+	if (spare)
+		f->spare = spare;
+	if (!range || !spare)
+		return -ENOMEM;
+	f->room = room;
+	return 0;
+}
+
 /* Lock or unlock, and keep account of it. */
 static int lock_apply(struct p9loop_server *s, struct lock_file *f, const struct lock_range *r)
 {
-	struct lock_range *to = calloc(f->n + 2, sizeof(*to));
+	struct lock_range *before;
 	unsigned int n;
-	int err;
+	int err = lock_grow(f);
 
-	if (!to)
-		return -ENOMEM;
-	err = lock_host(f, r);
-	if (err) {
-		free(to);
+	if (!err)
+		err = lock_host(f, r);
+	if (err)
 		return err;
-	}
-	n = lock_merge(f, *r, to);
+	before = f->range;
+	n = lock_merge(f, *r, f->spare);
 	s->nr_locks += n - f->n;
-	free(f->range);
-	f->range = to;
+	f->range = f->spare;
+	f->spare = before;
 	f->n = n;
 	return 0;
 }
@@ -271,6 +291,7 @@ void p9loop_locks_drop(struct p9loop_server *s, struct p9loop_fid *fid)
 			*at = f->next;
 			close(f->fd);
 			free(f->range);
+			free(f->spare);
 			free(f);
 		}
 		lock_put_owner(s, l->owner);
