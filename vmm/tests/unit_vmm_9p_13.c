@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <grp.h>
 #include <sys/fsuid.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 FIXTURE(own) {
@@ -100,6 +101,37 @@ TEST_F(own, a_directory_that_may_not_be_searched)
 	/* It may be listed, and what may not be searched is known to be inside. */
 	ASSERT_EQ(0, p9_lopen(&self->p, 2, FERRY_P9_O_RDONLY));
 	EXPECT_EQ(3, p9_readdir(&self->p, 2, &at, 4096, d, 4));
+}
+
+TEST_F(own, descriptors_run_out)
+{
+	const uint32_t most = 1000;
+	struct rlimit r, few;
+	struct p9_stat st;
+	struct stat host;
+	uint32_t fid;
+	int err = 0;
+
+	export_write(export_path("export/f"), "f");
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &r));
+	few = (struct rlimit){ most / 2, r.rlim_max };
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &few));
+	for (fid = 1; !err && fid < most; fid++)
+		err = p9_walk(&self->p, 0, fid, "f");
+	EXPECT_EQ(-EMFILE, err);
+	EXPECT_EQ(-EMFILE, p9_walk(&self->p, 0, fid, "f"));
+	EXPECT_EQ(-EMFILE, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
+	EXPECT_EQ(-EMFILE, p9_mkdir(&self->p, 0, "d", 0755, 0));
+	EXPECT_NE(0, access(export_path("export/d"), F_OK));
+	EXPECT_EQ(-EMFILE, p9_symlink(&self->p, 0, "s", "t", 0));
+	EXPECT_NE(0, lstat(export_path("export/s"), &host));
+	/* Clones need none, and one that is given back can be had again. */
+	EXPECT_EQ(0, p9_walk(&self->p, 1, most, NULL));
+	EXPECT_EQ(0, p9_getattr(&self->p, most, &st));
+	EXPECT_EQ(0, p9_clunk(&self->p, 2));
+	EXPECT_EQ(0, p9_walk(&self->p, 0, 2, "f"));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &r));
+	EXPECT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
 }
 
 #define LOCK_BYTES	48
