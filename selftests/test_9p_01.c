@@ -5,7 +5,6 @@
  */
 #include "export.h"
 #include "p9.h"
-#include "stat.h"
 #include "test.h"
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -51,22 +50,6 @@ TEST_F(basic, attach_is_the_directory)
 	EXPECT_EQ(host.st_uid, st.uid);
 	EXPECT_EQ(host.st_mtime, (time_t)st.mtime);
 	EXPECT_EQ(host.st_nlink, st.nlink);
-}
-
-TEST_F(basic, bytes_are_counted_both_ways)
-{
-	struct stat_queue before, after;
-	char data[3000] = "";
-
-	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
-	ASSERT_EQ(0, p9_lcreate(&self->p, 1, "file", FERRY_P9_O_RDWR, 0640, 0));
-	stat_get(&before, "9p", 0);
-	ASSERT_EQ(3000, p9_write(&self->p, 1, 0, data, sizeof(data)));
-	stat_get(&after, "9p", 0);
-	EXPECT_EQ(3000U, after.bytes - before.bytes);
-	ASSERT_EQ(1000, p9_read(&self->p, 1, 2000, data, sizeof(data)));
-	stat_get(&after, "9p", 0);
-	EXPECT_EQ(4000U, after.bytes - before.bytes);
 }
 
 TEST_F(basic, files_are_made_written_and_read)

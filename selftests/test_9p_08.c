@@ -5,6 +5,7 @@
  */
 #include "export.h"
 #include "p9.h"
+#include "stat.h"
 #include "test.h"
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -57,6 +58,22 @@ TEST_F(abi, defaults_are_told)
 	EXPECT_EQ(0700, b.dmode);
 	EXPECT_EQ(0U, b.uid);
 	close(b.fd);
+}
+
+TEST_F(abi, bytes_are_counted_both_ways)
+{
+	struct stat_queue before, after;
+	char data[3000] = "";
+
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
+	ASSERT_EQ(0, p9_lcreate(&self->p, 1, "file", FERRY_P9_O_RDWR, 0640, 0));
+	stat_get(&before, "9p", 0);
+	ASSERT_EQ(3000, p9_write(&self->p, 1, 0, data, sizeof(data)));
+	stat_get(&after, "9p", 0);
+	EXPECT_EQ(3000U, after.bytes - before.bytes);
+	ASSERT_EQ(1000, p9_read(&self->p, 1, 2000, data, sizeof(data)));
+	stat_get(&after, "9p", 0);
+	EXPECT_EQ(4000U, after.bytes - before.bytes);
 }
 
 TEST_F(abi, nonsense_is_refused_and_changes_nothing)
