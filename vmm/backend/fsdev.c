@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Role: one -fsdev: open its directory, have the kernel judge it, and start and stop
- *	the queue there.
+ * Role: one -fsdev: open its directory, have it judged by what is to serve it, and start
+ *	and stop the queue there.
  * Threads: main, and vCPUs (a driver becomes ready, or resets).
  * Locks: the machine's lock is held by the caller once the guest runs.
  */
@@ -38,14 +38,27 @@ static int fsdev_open_vhost(struct fsdev *fs, struct error *e)
 {
 	int fd = vhost_open(fs->cfg->vhostdev, "ferry_9p", e), ret;
 
-	if (fd < 0) {
-		/* There is nothing to do without it. */
-		if (e->hint[0])
-			error_hint(e, "Is the module loaded? 'modprobe ferry_9p'.");
+	if (fd < 0)
 		return fd;
-	}
 	ret = vhost_init(&fs->vhost, fs->m, fd, e);
 	return ret ?: vhost_9p_probe(&fs->vhost, &fs->export, e);
+}
+
+static int fsdev_open_loop(struct fsdev *fs, struct error *e)
+{
+	int ret = p9loop_init(&fs->loop, fs->m, e);
+
+	if (ret)
+		return ret;
+	ret = p9loop_check(&fs->export);
+	if (!ret)
+		return 0;
+	error_errno(e, ret, "cannot initialize fsdev '%s': cannot serve '%s'", fs->cfg->id,
+		    fs->cfg->path);
+	if (ret == -EPERM)
+		error_hint(e, "security_model=passthrough, uid= and gid= of others take "
+			   "CAP_SETUID, CAP_SETGID and CAP_CHOWN.");
+	return ret;
 }
 
 int fsdev_init(struct fsdev *fs, struct machine *m, const struct fsdev_config *cfg,
@@ -55,7 +68,16 @@ int fsdev_init(struct fsdev *fs, struct machine *m, const struct fsdev_config *c
 
 	*fs = (struct fsdev){ .cfg = cfg, .m = m, .warn = warn };
 	ret = fsdev_open(fs, e);
-	return ret ?: fsdev_open_vhost(fs, e);
+	if (ret)
+		return ret;
+	if (cfg->vhost != TRI_OFF) {
+		ret = fsdev_open_vhost(fs, e);
+		fs->use_vhost = !ret;
+		if (!ret || cfg->vhost == TRI_ON)
+			return ret;
+		vhost_destroy(&fs->vhost);
+	}
+	return fsdev_open_loop(fs, e);
 }
 
 void fsdev_destroy(struct fsdev *fs)
@@ -63,6 +85,7 @@ void fsdev_destroy(struct fsdev *fs)
 	if (!fs->m)
 		return;
 	vhost_destroy(&fs->vhost);
+	p9loop_destroy(&fs->loop);
 	if (fs->export.fd >= 0)
 		close(fs->export.fd);
 	fs->m = NULL;
@@ -72,18 +95,21 @@ static u64 fsdev_features(void *backend, u64 wanted)
 {
 	struct fsdev *fs = backend;
 
-	return wanted & (~VHOST_RING_FEATURES | fs->vhost.features);
+	return fs->use_vhost ? wanted & (~VHOST_RING_FEATURES | fs->vhost.features) : wanted;
 }
 
 static int fsdev_start(void *backend, struct virtio_dev *v)
 {
 	struct fsdev *fs = backend;
-	int ret = vhost_9p_start(&fs->vhost, v, &fs->export);
 	char text[160];
+	int ret;
 
+	ret = fs->use_vhost ? vhost_9p_start(&fs->vhost, v, &fs->export) :
+			      p9loop_start(&fs->loop, v, &fs->export);
 	if (ret) {
-		snprintf(text, sizeof(text), "unable to start vhost 9p for fsdev '%.64s': %d: its "
-			 "device needs a reset", fs->cfg->id, -ret);
+		snprintf(text, sizeof(text), "unable to start %s for fsdev '%.64s': %d: its "
+			 "device needs a reset", fs->use_vhost ? "vhost 9p" : "a 9p server",
+			 fs->cfg->id, -ret);
 		fs->warn(text);
 	}
 	return ret;
@@ -93,7 +119,10 @@ static void fsdev_stop(void *backend)
 {
 	struct fsdev *fs = backend;
 
-	vhost_9p_stop(&fs->vhost);
+	if (fs->use_vhost)
+		vhost_9p_stop(&fs->vhost);
+	else
+		p9loop_stop(&fs->loop);
 }
 
 const struct p9_backend_ops fsdev_ops = {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* -fsdev: an open directory and the kernel (vhost) that serves it. */
+/* -fsdev: an open directory and what serves it: the kernel (vhost), or threads of our own. */
 #ifndef FERRY_VMM_BACKEND_FSDEV_H
 #define FERRY_VMM_BACKEND_FSDEV_H
 
 #include "../dev/p9.h"
+#include "p9loop.h"
 #include "vhost_9p.h"
 
 /* -fsdev local,... */
@@ -24,6 +25,7 @@ struct fsdev_config {
 	/* Concluded from these, and from the device, by options/. */
 	u32 model;		/* enum ferry_9p_model */
 	u32 flags;		/* FERRY_9P_F_* */
+	enum tri vhost;		/* left out: the kernel where it can */
 	const char *vhostdev;	/* of the device, which owns it */
 };
 
@@ -35,7 +37,9 @@ struct fsdev {
 	struct machine *m;
 	fsdev_warn warn;
 	struct ferry_9p_backend export;	/* its fd is the directory */
+	bool use_vhost;
 	struct vhost vhost;
+	struct p9loop loop;
 };
 
 /* The backend of a p9_dev; @fs is the opaque. */

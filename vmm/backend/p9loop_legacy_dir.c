@@ -35,7 +35,7 @@ static int legacy_put_entries(struct p9loop_req *req, const u8 *buf, ssize_t len
 		size = p9loop_put_stat(req->s, e, node, d->name);
 		p9loop_node_put(node);
 		if (!size)
-			return e->done ? 0 : -EINVAL;
+			return e->done ? 0 : -EMSGSIZE;
 	}
 	return 0;
 }
@@ -59,6 +59,9 @@ static int legacy_read(struct p9loop_req *req, struct ferry_p9_enc *e)
 		if (!err)
 			fid->dir_pos = next;
 	} while (!err && n && !e->done);
+	/* Linux fills its buffer to the last byte and takes 0 for enough. */
+	if (err == -EMSGSIZE)
+		return req->m.v[1] ? 0 : -EINVAL;
 	return err;
 }
 

@@ -199,7 +199,7 @@ static const struct opt_row p9_rows[] = {
 	{ "fsdev", OPT_STRING, P9(fsdev), .help = "id of the -fsdev behind it" },
 	{ "mount_tag", OPT_STRING, P9(mount_tag),
 	  .help = "what the guest mounts, at most 31 bytes" },
-	{ "vhost", OPT_TRI, P9(vhost), .help = "on: served in the kernel" },
+	{ "vhost", OPT_TRI, P9(vhost), .help = "on: served in the kernel; left out: if it can" },
 	{ "vhostdev", OPT_STRING, P9(vhostdev), .def = "/dev/ferry-9p", .help = "vhost device" },
 };
 

@@ -59,7 +59,8 @@ static const struct opt_row virtfs_rows[] = {
 	FSDEV_ROWS,
 	{ "mount_tag", OPT_STRING, VIRTFS(mount_tag),
 	  .help = "what the guest mounts, at most 31 bytes" },
-	{ "vhost", OPT_TRI, VIRTFS(vhost), .help = "on: served in the kernel" },
+	{ "vhost", OPT_TRI, VIRTFS(vhost),
+	  .help = "on: served in the kernel; left out: if it can" },
 	{ "vhostdev", OPT_STRING, VIRTFS(vhostdev), .def = "/dev/ferry-9p",
 	  .help = "vhost device" },
 };
@@ -316,9 +317,6 @@ int config_check_p9(const struct p9_config *p, struct error *e)
 	if (len > P9_TAG_MAX)
 		return error_set(e, ERANGE, "mount tag '%s' (%zu bytes) is longer than maximum "
 				 "(%d bytes)", p->mount_tag, len, P9_TAG_MAX);
-	if (p->vhost == TRI_OFF)
-		return error_set(e, EINVAL, "vhost=off is not supported: a directory is served by "
-				 "the kernel's ferry_9p alone");
 	return 0;
 }
 
@@ -340,6 +338,7 @@ int config_check_fsdev(struct config *c, struct device_config *d, struct error *
 			return error_set(e, EBUSY, "mount tag '%s' is already in use by another "
 					 "device", d->p9.mount_tag);
 	}
+	f->vhost = d->p9.vhost;
 	f->vhostdev = d->p9.vhostdev;
 	d->p9.export = f;
 	return 0;

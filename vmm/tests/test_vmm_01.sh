@@ -60,9 +60,9 @@ expect "unknown property" \
 	-device virtio-rng-pci,bogus=1
 expect "unknown netdev" "-device virtio-net-pci,netdev=x: Property 'virtio-net-pci.netdev' can't find value 'x'" \
 	-kernel "$kernel" -device virtio-net-pci,netdev=x
-expect "no directories in user space" \
-	"-virtfs local,path=/,mount_tag=t,security_model=none,vhost=off: vhost=off is not supported: a directory is served by the kernel's ferry_9p alone" \
-	-virtfs local,path=/,mount_tag=t,security_model=none,vhost=off
+expect "no module for a directory" \
+	"-virtfs local,path=/,mount_tag=t,security_model=none,vhost=on,vhostdev=/none: vhost: could not open '/none': No such file or directory" \
+	-virtfs local,path=/,mount_tag=t,security_model=none,vhost=on,vhostdev=/none
 expect "mount tag too long" \
 	"-device virtio-9p-pci,fsdev=a,mount_tag=01234567890123456789012345678901: mount tag '01234567890123456789012345678901' (32 bytes) is longer than maximum (31 bytes)" \
 	-device virtio-9p-pci,fsdev=a,mount_tag=01234567890123456789012345678901

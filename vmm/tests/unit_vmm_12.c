@@ -224,8 +224,9 @@ TEST_F(words, what_a_device_may_not_be)
 	TAKES(FS "security_model=none " DEV "fsdev=a,mount_tag=" TAG31);
 	REFUSES(DEV "fsdev=a,mount_tag=t", DEV "fsdev=a,mount_tag=t: 9pfs device couldn't find "
 		"fsdev with the id = a");
-	REFUSES(DEV "fsdev=a,mount_tag=t,vhost=off", DEV "fsdev=a,mount_tag=t,vhost=off: vhost=off "
-		"is not supported: a directory is served by the kernel's ferry_9p alone");
+	REFUSES(DEV "fsdev=a,mount_tag=t,vhost=maybe", DEV "fsdev=a,mount_tag=t,vhost=maybe: "
+		"Parameter 'vhost' expects 'on' or 'off'");
+	TAKES(FS "security_model=none " DEV "fsdev=a,mount_tag=t,vhost=off");
 	REFUSES(FS "security_model=none " DEV "fsdev=a,mount_tag=t " DEV "fsdev=a,mount_tag=u",
 		DEV "fsdev=a,mount_tag=u: fsdev 'a' is already in use by another device");
 	REFUSES(FS "security_model=none " DEV "fsdev=a,mount_tag=t "
@@ -387,7 +388,7 @@ TEST_F(seen, a_directory_is_opened_before_the_guest_runs)
 {
 	struct fsdev_config cfg = {
 		.id = "a", .path = "/none", .vhostdev = "/none", .model = FERRY_9P_MODEL_NONE,
-		.uid = FERRY_9P_SELF, .gid = FERRY_9P_SELF,
+		.uid = FERRY_9P_SELF, .gid = FERRY_9P_SELF, .vhost = TRI_ON,
 	};
 	struct fsdev fs;
 
@@ -401,13 +402,23 @@ TEST_F(seen, a_directory_is_opened_before_the_guest_runs)
 	cfg.path = "/tmp";
 	EXPECT_EQ(-ENOENT, fsdev_init(&fs, &self->t.m, &cfg, say, &self->e));
 	EXPECT_STREQ("vhost: could not open '/none': No such file or directory", self->e.text);
-	EXPECT_STREQ("Is the module loaded? 'modprobe ferry_9p'.", self->e.hint);
+	EXPECT_STREQ("Is the module loaded? 'modprobe ferry_9p', or vhost=off to do without.",
+		     self->e.hint);
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fs.export.fd, F_GETFD));
 	EXPECT_TRUE(fcntl(fs.export.fd, F_GETFL) & O_DIRECTORY);
 	fsdev_destroy(&fs);
 	/* A device that speaks something else. */
 	cfg.vhostdev = "/dev/null";
 	EXPECT_EQ(-ENOTTY, fsdev_init(&fs, &self->t.m, &cfg, say, &self->e));
+	fsdev_destroy(&fs);
+	/* Nobody insists on the kernel. */
+	cfg.vhost = TRI_AUTO;
+	EXPECT_EQ(0, fsdev_init(&fs, &self->t.m, &cfg, say, &self->e)) TH_LOG("%s", self->e.text);
+	EXPECT_FALSE(fs.use_vhost);
+	fsdev_destroy(&fs);
+	cfg.vhost = TRI_OFF;
+	EXPECT_EQ(0, fsdev_init(&fs, &self->t.m, &cfg, say, &self->e)) TH_LOG("%s", self->e.text);
+	EXPECT_FALSE(fs.use_vhost);
 	fsdev_destroy(&fs);
 }
 
