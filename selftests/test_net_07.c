@@ -39,6 +39,9 @@ FIXTURE_SETUP(macvtap)
 	tap_up("fveth0", true);
 	tap_up("fveth1", true);
 	tap_up("fmtap0", true);
+	tap_wait_running("fveth1");
+	tap_wait_running("fveth0");
+	tap_wait_running("fmtap0");
 	/* In place of the tap that a rig comes with. */
 	rig_stop(&self->n.g);
 	close(self->n.host);

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -21,6 +22,8 @@
 
 #include "check.h"
 #include "tap.h"
+
+#define TAP_PATIENCE_MS	10000
 
 static int tap_ioctl_ifr(unsigned long request, struct ifreq *ifr)
 {
@@ -104,6 +107,22 @@ void tap_up(const char *name, bool up)
 	else
 		ifr.ifr_flags &= ~IFF_UP;
 	check_ok(tap_ioctl_ifr(SIOCSIFFLAGS, &ifr), "set %s %s", name, up ? "up" : "down");
+}
+
+void tap_wait_running(const char *name)
+{
+	struct ifreq ifr;
+
+	tap_name_ifr(&ifr, name);
+	for (int ms = 0; ms < TAP_PATIENCE_MS; ms++) {
+		check_ok(tap_ioctl_ifr(SIOCGIFFLAGS, &ifr), "flags of %s", name);
+		if (ifr.ifr_flags & IFF_RUNNING)
+			break;
+		usleep(1000);
+	}
+	check(ifr.ifr_flags & IFF_RUNNING, "%s runs", name);
+	/* Whoever sets it running holds the lock of all links until it can send. */
+	tap_up(name, true);
 }
 
 void tap_set_mtu(const char *name, int mtu)

@@ -32,6 +32,8 @@ void tap_close(struct tap *t);
 
 /* Interface knobs, by name; they assert. */
 void tap_up(const char *name, bool up);
+/* The carrier of some kinds comes a while after they are up; until then frames are lost. */
+void tap_wait_running(const char *name);
 void tap_set_mtu(const char *name, int mtu);
 void tap_set_mac(const char *name, const uint8_t mac[6]);
 void tap_set_addr(const char *name, const char *addr, const char *mask);
