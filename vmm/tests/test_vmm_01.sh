@@ -60,9 +60,6 @@ expect "unknown property" \
 	-device virtio-rng-pci,bogus=1
 expect "unknown netdev" "-device virtio-net-pci,netdev=x: Property 'virtio-net-pci.netdev' can't find value 'x'" \
 	-kernel "$kernel" -device virtio-net-pci,netdev=x
-expect "no module for a directory" \
-	"-virtfs local,path=/,mount_tag=t,security_model=none,vhost=on,vhostdev=/none: vhost: could not open '/none': No such file or directory" \
-	-virtfs local,path=/,mount_tag=t,security_model=none,vhost=on,vhostdev=/none
 expect "mount tag too long" \
 	"-device virtio-9p-pci,fsdev=a,mount_tag=01234567890123456789012345678901: mount tag '01234567890123456789012345678901' (32 bytes) is longer than maximum (31 bytes)" \
 	-device virtio-9p-pci,fsdev=a,mount_tag=01234567890123456789012345678901
@@ -94,6 +91,9 @@ with_kvm "interface name too long" \
 with_kvm "vhost=on without the device" \
 	"-netdev tap,id=a,ifname=ferryt0,script=no,vhost=on,vhostdev=/dev/none: vhost: could not open '/dev/none': No such file or directory" \
 	-kernel "$kernel" -netdev tap,id=a,ifname=ferryt0,script=no,vhost=on,vhostdev=/dev/none
+with_kvm "no module for a directory" \
+	"-virtfs local,path=/,mount_tag=t,security_model=none,vhost=on,vhostdev=/none: vhost: could not open '/none': No such file or directory" \
+	-kernel "$kernel" -virtfs local,path=/,mount_tag=t,security_model=none,vhost=on,vhostdev=/none
 with_kvm "network script that fails" \
 	"-netdev tap,id=a,ifname=ferryt0,script=/bin/false: network script /bin/false failed with status 256" \
 	-kernel "$kernel" -netdev tap,id=a,ifname=ferryt0,script=/bin/false
