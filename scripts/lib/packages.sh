@@ -73,11 +73,17 @@ debian_mirror() {
 	apt-cache policy | sed -n 's/^ *[0-9]* \([a-z]*:[^ ]*\) bookworm\/main .*/\1/p' | head -n 1
 }
 
-# use_private_sources [SUITE]: the host's mirror, with the suites that carry the kernels.
+update_private_lists() {
+	apt-get -q -y "${apt_private[@]}" update >>"$FERRY_CACHE/apt.log" 2>&1 8>&- ||
+		say "some suites of $APT_PRIVATE/sources.list did not answer, see $FERRY_CACHE/apt.log"
+}
+
+# use_private_sources [SUITE]: the host's mirror, with the suites that carry the kernels.  Fails
+# where the host has none.
 use_private_sources() {
 	local uri
 	uri=$(debian_mirror)
-	[ -n "$uri" ] || die "no Debian 12 package source is configured on this machine"
+	[ -n "$uri" ] || { say "no Debian 12 package source is configured on this machine"; return 1; }
 	APT_PRIVATE=$FERRY_CACHE/apt/${1:-bookworm}
 	mkdir -p "$APT_PRIVATE"/{lists/partial,cache/archives/partial}
 	if [ "${1:-}" = trixie ]; then
@@ -93,9 +99,7 @@ use_private_sources() {
 		-o "Dir::State::Lists=$APT_PRIVATE/lists" -o "Dir::Cache=$APT_PRIVATE/cache"
 		-o APT::Sandbox::User=root)
 	[ "${1:-}" != trixie ] || apt_private+=(-o APT::Default-Release=trixie-backports)
-	[ "$(find "$APT_PRIVATE/lists" -name '*Packages*' | head -n 1)" ] ||
-		apt-get -q -y "${apt_private[@]}" update >>"$FERRY_CACHE/apt.log" 2>&1 8>&- ||
-		say "some suites of $APT_PRIVATE/sources.list did not answer, see $FERRY_CACHE/apt.log"
+	[ "$(find "$APT_PRIVATE/lists" -name '*Packages*' | head -n 1)" ] || update_private_lists
 }
 
 # newest_release NAME: the release that the meta package of a kernel series points to.
@@ -152,10 +156,10 @@ fetch_kernel() {
 	[ "$(cat "$link.checked" 2>/dev/null)" = "$seen" ] && return
 	mkdir -p "$FERRY_CACHE/kernels"
 	apt_private=()
-	[[ $name != 7.* ]] || use_private_sources trixie
+	[[ $name != 7.* ]] || use_private_sources trixie || exit
 	if ! release=$(resolve_release "$name"); then
 		[ "$(find "$APT_LISTS" -name '*Packages*' 2>/dev/null | head -n 1)" ] || apt_update
-		release=$(resolve_release "$name") || { use_private_sources; release=$(resolve_release "$name"); } ||
+		release=$(resolve_release "$name") || { use_private_sources && release=$(resolve_release "$name"); } ||
 			{ [ -e "$link" ] && return; die "no package of Linux $name is to be had here"; }
 	fi
 	tree=$FERRY_CACHE/kernels/$release
@@ -199,19 +203,26 @@ QEMU_PACKAGES=(qemu-system-x86 qemu-system-common qemu-system-data seabios)
 # fetch_emulator: such a QEMU from bookworm-backports, unpacked under qemu/, if this machine's own is
 # older.  Its libraries are those of the machine's.  Without it the lab's CPUs take turns.
 fetch_emulator() {
-	local own tree=$FERRY_CACHE/qemu package
+	local own tree=$FERRY_CACHE/qemu
 	own=$(dpkg-query -W -f '${Version}' qemu-system-x86)
 	[ ! -e "$tree/.ferry-complete" ] && dpkg --compare-versions "${own#*:}" lt "$QEMU_WANTED" || return 0
 	say "unpacking QEMU for the lab"
-	use_private_sources
-	apt_private+=(-o APT::Default-Release=bookworm-backports)
-	rm -rf "$tree"
-	mkdir -p "$tree"
+	# The lists may be older than the mirror.
+	if use_private_sources && apt_private+=(-o APT::Default-Release=bookworm-backports) &&
+		{ unpack_emulator "$tree" || { update_private_lists; unpack_emulator "$tree"; }; }; then
+		touch "$tree/.ferry-complete"
+	else
+		say "no newer QEMU is to be had here: the lab's CPUs will take turns"
+	fi
+}
+
+unpack_emulator() { # DIRECTORY
+	local package
+	rm -rf "$1"
+	mkdir -p "$1"
 	for package in "${QEMU_PACKAGES[@]}"; do
-		unpack_package "$package" "$tree" ||
-			{ say "no newer QEMU is to be had here: the lab's CPUs will take turns"; return 0; }
+		unpack_package "$package" "$1" || return 1
 	done
-	touch "$tree/.ferry-complete"
 }
 
 # fetch_kernel_source: Debian's linux-source-6.12, unpacked under src/.
@@ -219,7 +230,7 @@ fetch_kernel_source() {
 	local dir=$FERRY_CACHE/src/linux-source-6.12 version
 	[ "$(stat -c %Y "$APT_LISTS" 2>/dev/null)" = "$(cat "$dir/.ferry-checked" 2>/dev/null)" ] && return
 	apt_private=()
-	[ "$(depends_of linux-source-6.12)" ] || use_private_sources
+	[ "$(depends_of linux-source-6.12)" ] || use_private_sources || exit
 	version=$(apt-cache "${apt_private[@]}" show --no-all-versions linux-source-6.12 | sed -n 's/^Version: //p')
 	if [ "$(cat "$dir/.ferry-version" 2>/dev/null)" != "$version" ]; then
 		say "unpacking linux-source-6.12 $version"
