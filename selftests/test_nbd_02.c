@@ -43,14 +43,17 @@ typedef FIXTURE_DATA(patience) patience_t;
 
 static const struct blk_options ring_of_256 = { .layout = { .num = 256 } };
 
-/* A running device, whose requests wait @seconds for a lost server; 0 or what __blk_init() says. */
-static int start_with(patience_t *self, unsigned int seconds)
+/*
+ * A running device, whose requests wait @lost seconds for a lost server, and @answer for one that
+ * is there; 0 or what __blk_init() says.
+ */
+static int start_with(patience_t *self, unsigned int lost, unsigned int answer)
 {
 	char path[32];
 	int err;
 
-	self->link.request_timeout = 3;
-	self->link.dead_timeout = seconds;
+	self->link.request_timeout = answer;
+	self->link.dead_timeout = lost;
 	link_up(&self->server, &self->link);
 	check(!nbd_attach(&self->nbd, &self->link, &self->e), "%s", self->e.text);
 	close(self->link.sock);
@@ -64,8 +67,8 @@ static int start_with(patience_t *self, unsigned int seconds)
 	return 0;
 }
 
-#define START_WITH(self, seconds) do {							\
-	int start_err_ = start_with(self, seconds);					\
+#define START_WITH(self, lost, answer) do {						\
+	int start_err_ = start_with(self, lost, answer);				\
 	TEST_REQUIRE(!start_err_, "no %s: %s", DEV_BLK_PATH, strerror(-start_err_));	\
 } while (0)
 
@@ -95,8 +98,9 @@ static unsigned long load_settles(const struct load *l)
 
 TEST_F(patience, the_server_returns_in_time)
 {
-	START_WITH(self, 60);
-	for (unsigned long i = 0; i < test_scale(3); i++) {
+	/* A late answer would cost the new connection as well, and nobody brings a third one. */
+	START_WITH(self, 60, 10);
+	for (unsigned long i = 0; i < test_scale(2); i++) {
 		load_start(self->l);
 		ASSERT_EQ(LOAD_FINE, load_wait(self->l, test_scale(300)));
 		nbdsrv_kill(&self->server);
@@ -115,7 +119,7 @@ TEST_F(patience, the_server_returns_in_time)
 
 TEST_F(patience, the_server_does_not_return)
 {
-	START_WITH(self, 2);
+	START_WITH(self, 2, 3);
 	self->l->may_fail = true;
 	load_start(self->l);
 	ASSERT_EQ(LOAD_FINE, load_wait(self->l, test_scale(300)));
@@ -146,7 +150,7 @@ TEST_F(patience, a_stop_while_the_server_is_away)
 	struct stat_queue before;
 	struct ring_used used;
 
-	START_WITH(self, 2);
+	START_WITH(self, 2, 3);
 	stat_get(&before, "blk", 0);
 	nbdsrv_kill(&self->server);
 	ASSERT_EQ(0, blk_add(&self->b, 0, &r, 1));
@@ -163,7 +167,7 @@ TEST_F(patience, the_owner_dies_while_the_server_is_away)
 	struct blk_req r = { T_OUT, 8, BLK_AT(1), 4096 };
 	pid_t pid;
 
-	START_WITH(self, 2);
+	START_WITH(self, 2, 3);
 	blk_stop(&self->b);
 	nbdsrv_kill(&self->server);
 	pid = fork();
