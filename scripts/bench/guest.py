@@ -34,7 +34,7 @@ TITLES = {"tcp-in": "TCP to guest", "tcp-out": "TCP from guest", "udp-in": "UDP 
           "udp-out": "UDP from guest", "rr": "round trip"}
 OUT = os.path.join(BUILD, "bench")
 # Seconds; about 20 minutes are usual, and what has been measured by then is kept.
-TIMEOUT = 3600
+TIMEOUT = 5400
 
 
 def build_vmm():
@@ -188,9 +188,9 @@ def evaluate(plan, data):
     kinds = ("value",) if plan.counted else ("value", "cost")
     result = {"kernel": data["kernel"], "clock": "instructions" if plan.counted else "wall", "reference": reference,
               "ms": plan.ms, "rounds": plan.rounds, "clocksources": data["clocks"], "measures": {},
-              "complete": data["complete"] and not any(data["lost"].values())}
+              "lost": data["lost"], "complete": data["complete"] and not any(data["lost"].values())}
     for name in plan.measures:
-        samples = [s for s in data["samples"] if s["measure"] == name and name not in data["lost"][s["system"]]]
+        samples = [s for s in data["samples"] if s["measure"] == name]
         result["measures"][name] = {system: summary(samples, system, reference, kinds) for system in plan.systems}
     return result
 
@@ -225,6 +225,9 @@ def table(result):
                "".join(absolute(rows[result["reference"]]).rjust(19) for rows in result["measures"].values()))
     if wall:
         out += block(result, "cost", "Cost, by the CPU's time")
+    for system in (s for s in SYSTEMS if result["lost"].get(s.name)):
+        out.append(f"Not in every round: {system.title}: " +
+                   ", ".join(sorted({TITLES.get(name, name) for name in result["lost"][system.name]})))
     return "\n".join(out)
 
 
