@@ -7,71 +7,16 @@
  * Locks: takes the machine's lock around events and resets; never while it waits
  *	for vCPUs to park.
  */
-#include "vm.h"
+#include "vm_internal.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "backend/drive.h"
-#include "backend/fsdev.h"
-#include "backend/netdev.h"
-#include "dev/acpi_pm.h"
-#include "dev/blk.h"
-#include "dev/legacy.h"
-#include "dev/net.h"
-#include "dev/p9.h"
-#include "dev/rng.h"
-#include "dev/serial.h"
-#include "machine/machine.h"
-#include "pci/pci.h"
-#include "virtio/pci.h"
 #include "x86/acpi.h"
-#include "x86/boot.h"
-#include "x86/cpu.h"
 #include "x86/map.h"
-
-/* One -device, with its transport. */
-struct vm_device {
-	const struct device_config *cfg;
-	struct virtio_dev *v;		/* in the union below; NULL until set up */
-	struct virtio_pci pci;
-	union {
-		struct net_dev net;
-		struct blk_dev blk;
-		struct rng_dev rng;
-		struct {
-			struct p9_dev p9;
-			struct fsdev fsdev;
-		};
-	};
-};
-
-struct vm {
-	const struct config *cfg;
-	vm_say say;
-	struct machine machine;
-	struct x86_boot boot;
-	struct x86_power_on *power_on;
-	struct legacy legacy;
-	struct acpi_pm pm;
-	struct serial serial;
-	struct chardev chardev;
-	struct pci_bus pci;
-	unsigned int n_netdevs;
-	struct netdev netdev[CONFIG_DEVICES_MAX];
-	unsigned int n_drives;
-	struct drive drive[CONFIG_DEVICES_MAX];
-	unsigned int n_devices;
-	struct vm_device *device;
-	int signal_fd;
-	struct loop_source signals, requests;
-	bool pid_written;
-};
 
 static const struct acpi_pm_layout vm_acpi_layout = {
 	.port = X86_PORT_ACPI,
@@ -322,94 +267,57 @@ static void vm_destroy_device(struct vm_device *d)
 		fsdev_destroy(&d->fsdev);
 }
 
+/* It may take a while, until someone does something about it. */
+static void vm_say_waiting(struct vm *vm, const char *path)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "waiting for connection on: unix:%s,server=on", path);
+	vm->say(text);
+}
+
 static int vm_create_serial(struct vm *vm, struct error *e)
 {
 	int ret;
 
 	if (vm->cfg->serial.kind == CHARDEV_NONE)
 		return 0;
+	if (vm->cfg->serial.wait)
+		vm_say_waiting(vm, vm->cfg->serial.path);
 	ret = serial_init(&vm->serial, &vm->machine, X86_PORT_COM1, X86_IRQ_COM1, e);
 	if (!ret)
-		ret = chardev_init(&vm->chardev, &vm->machine, &vm->cfg->serial, e);
+		ret = chardev_init(&vm->chardev, &vm->machine, &vm->cfg->serial, vm->signal_fd, e);
 	if (ret)
 		return ret;
 	chardev_attach(&vm->chardev, &vm->serial);
 	if (vm->chardev.notice[0])
 		vm->say(vm->chardev.notice);
+	if (!vm->cfg->serial.mux || vm->cfg->no_monitor)
+		return 0;
+	return monitor_open_mux(&vm->monitor, &vm->chardev, e);
+}
+
+static int vm_create_monitors(struct vm *vm, struct error *e)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < vm->cfg->n_monitors; i++) {
+		const struct monitor_config *cfg = &vm->cfg->monitor[i];
+
+		if (cfg->chardev.wait)
+			vm_say_waiting(vm, cfg->chardev.path);
+		ret = monitor_open(&vm->monitor, cfg->qmp, &cfg->chardev, vm->signal_fd, e);
+		if (ret) {
+			error_prefix(e, cfg->where);
+			return ret;
+		}
+	}
 	return 0;
 }
 
-/* A disk that fails here needs a reset, which its guest is told. */
-static void vm_refresh_disks(struct vm *vm)
-{
-	unsigned int i;
-
-	for (i = 0; i < vm->n_devices; i++)
-		if (vm->device[i].cfg->type->kind == DEVICE_BLK)
-			blk_refresh(&vm->device[i].blk);
-}
-
-static void vm_signal(void *opaque, u32 events)
-{
-	struct vm *vm = opaque;
-	struct signalfd_siginfo si;
-	char text[80];
-
-	(void)events;
-	if (read(vm->signal_fd, &si, sizeof(si)) != sizeof(si))
-		return;
-	if (si.ssi_signo == SIGUSR1) {
-		acpi_pm_raise(&vm->pm, X86_ACPI_EVENT_POWER);
-		return;
-	}
-	if (si.ssi_signo == SIGUSR2) {
-		vm_refresh_disks(vm);
-		return;
-	}
-	snprintf(text, sizeof(text), "terminating on signal %u from pid %u", si.ssi_signo,
-		 si.ssi_pid);
-	vm->say(text);
-	machine_ask(&vm->machine, MACHINE_POWEROFF);
-}
-
-static void vm_request(void *opaque, u32 events)
-{
-	/* Only wakes the loop; vm_run() looks at the request itself. */
-	(void)opaque, (void)events;
-}
-
-/*
- * SIGINT, SIGTERM and SIGHUP end the VM, SIGUSR1 presses its power button, SIGUSR2
- * looks whether disks have another size. They are blocked in every thread, which all
- * inherit the mask, and read from one place.
- */
-static int vm_create_signals(struct vm *vm, struct error *e)
-{
-	struct machine *m = &vm->machine;
-	sigset_t set;
-	int ret;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	vm->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (vm->signal_fd < 0)
-		return error_errno(e, errno, "signalfd");
-	vm->signals = (struct loop_source){ vm->signal_fd, vm_signal, vm, false };
-	vm->requests = (struct loop_source){ m->request_fd, vm_request, vm, false };
-	ret = loop_add(&m->loop, &vm->signals, EPOLLIN);
-	if (!ret)
-		ret = loop_add(&m->loop, &vm->requests, EPOLLIN);
-	return ret ? error_errno(e, ret, "event loop") : 0;
-}
-
 /* Put the guest at the entry of its kernel. Every vCPU is parked. */
-static int vm_load(struct vm *vm, struct error *e)
+int vm_load(struct vm *vm, struct error *e)
 {
 	struct machine *m = &vm->machine;
 	struct x86_entry entry;
@@ -463,6 +371,8 @@ static int vm_build(struct vm *vm, struct error *e)
 	if (!ret)
 		ret = vm_create_serial(vm, e);
 	if (!ret)
+		ret = vm_create_monitors(vm, e);
+	if (!ret)
 		ret = vcpus_start(&vm->machine, e);
 	if (!ret)
 		ret = vm_write_pidfile(vm, e);
@@ -483,6 +393,7 @@ int vm_create(struct vm **out, const struct config *cfg, vm_say say, struct erro
 	vm->signal_fd = -1;
 	vm->pm.irq_fd = -1;
 	vm->serial.irq_fd = -1;
+	monitor_init(&vm->monitor, &vm->machine, &vm_commands, vm);
 	ret = vm_build(vm, e);
 	if (ret) {
 		vm_destroy(vm);
@@ -492,77 +403,10 @@ int vm_create(struct vm **out, const struct config *cfg, vm_say say, struct erro
 	return 0;
 }
 
-static int vm_reset(struct vm *vm, struct error *e)
-{
-	unsigned int i;
-	int ret;
-
-	pthread_mutex_lock(&vm->machine.lock);
-	/* Devices first: from here on nothing but us writes guest memory. */
-	for (i = 0; i < vm->n_devices; i++)
-		virtio_pci_reset(&vm->device[i].pci);
-	pci_bus_reset(&vm->pci);
-	if (vm->serial.m)
-		serial_reset(&vm->serial);
-	acpi_pm_reset(&vm->pm);
-	ret = vm_load(vm, e);
-	pthread_mutex_unlock(&vm->machine.lock);
-	return ret;
-}
-
-/* Do what was asked for; 0 if the guest goes on, 1 if it ends. */
-static int vm_answer(struct vm *vm, struct error *e)
-{
-	struct machine *m = &vm->machine;
-	int ret;
-
-	vcpus_wait_parked(&m->vcpus);
-	switch (machine_asked(m)) {
-	case MACHINE_POWEROFF:
-		return 1;
-	case MACHINE_FAILED:
-		*e = m->failure;
-		return -EIO;
-	case MACHINE_RESET:
-		if (vm->cfg->no_reboot)
-			return 1;
-		ret = vm_reset(vm, e);
-		if (ret)
-			return ret;
-		break;
-	case MACHINE_RUN:
-		break;
-	}
-	machine_answered(m);
-	vcpus_resume(&m->vcpus);
-	return 0;
-}
-
-int vm_run(struct vm *vm, struct error *e)
-{
-	struct machine *m = &vm->machine;
-	struct loop_source *src;
-	u32 events;
-	int ret = 0;
-
-	vcpus_resume(&m->vcpus);
-	while (!ret) {
-		src = loop_wait(&m->loop, &events);
-		if (src) {
-			pthread_mutex_lock(&m->lock);
-			if (src->added)
-				src->ready(src->opaque, events);
-			pthread_mutex_unlock(&m->lock);
-		}
-		if (machine_asked(m) != MACHINE_RUN)
-			ret = vm_answer(vm, e);
-	}
-	return ret < 0 ? ret : 0;
-}
-
 void vm_destroy(struct vm *vm)
 {
 	vcpus_destroy(&vm->machine.vcpus);
+	monitor_destroy(&vm->monitor);
 	while (vm->n_devices)
 		vm_destroy_device(&vm->device[--vm->n_devices]);
 	free(vm->device);

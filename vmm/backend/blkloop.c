@@ -168,14 +168,19 @@ int blkloop_start(struct blkloop *bl, struct virtio_dev *v,
 	return ret;
 }
 
-int blkloop_update(struct blkloop *bl, const struct ferry_blk_backend *disk)
+void blkloop_pause(struct blkloop *bl)
 {
 	blkloop_order(bl, BLKLOOP_HOLD);
 	pthread_mutex_lock(&bl->lock);
 	while (bl->parked < bl->n)
 		pthread_cond_wait(&bl->changed, &bl->lock);
-	blkloop_set_disk(bl, disk);
 	pthread_mutex_unlock(&bl->lock);
+}
+
+int blkloop_update(struct blkloop *bl, const struct ferry_blk_backend *disk)
+{
+	blkloop_pause(bl);
+	blkloop_set_disk(bl, disk);
 	blkloop_order(bl, BLKLOOP_RUN);
 	return 0;
 }

@@ -60,4 +60,7 @@ int blkloop_start(struct blkloop *bl, struct virtio_dev *v,
 int blkloop_update(struct blkloop *bl, const struct ferry_blk_backend *disk);
 void blkloop_stop(struct blkloop *bl);
 
+/* When it returns, every request is answered; there are others after blkloop_update(). */
+void blkloop_pause(struct blkloop *bl);
+
 #endif /* FERRY_VMM_BACKEND_BLKLOOP_H */

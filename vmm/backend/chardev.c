@@ -14,15 +14,79 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "sock.h"
 
 #define KEY_ESCAPE	0x01	/* Ctrl-a */
 
+/* At most a pipe's or a terminal's least room at once: what can be written is not blocked on. */
+#define CHARDEV_PIECE	512U
+
+/* Write what can be written now; how much, or -EAGAIN, or another errno if nobody is there. */
+static ssize_t chardev_write(struct chardev *c, const void *buf, size_t len)
+{
+	struct pollfd p = { .fd = c->out_fd, .events = POLLOUT };
+	ssize_t n;
+
+	if (c->out_fd < 0)
+		return -EPIPE;
+	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT)) {
+		n = write(c->out_fd, buf, len < CHARDEV_PIECE ? len : CHARDEV_PIECE);
+		if (n >= 0)
+			return n;
+		return errno == EINTR ? -EAGAIN : -errno;
+	}
+	return p.revents & (POLLERR | POLLHUP | POLLNVAL) ? -EPIPE : -EAGAIN;
+}
+
+static void chardev_flush_text(struct chardev *c)
+{
+	size_t done = 0;
+	ssize_t n = 0;
+
+	while (done < c->text_len) {
+		n = chardev_write(c, c->text + done, c->text_len - done);
+		if (n < 0)
+			break;
+		done += n;
+	}
+	if (n < 0 && n != -EAGAIN)
+		done = c->text_len;
+	c->text_len -= done;
+	if (c->text_len)
+		memmove(c->text, c->text + done, c->text_len);
+	if (c->text_len && !c->out.added)
+		loop_add(&c->m->loop, &c->out, EPOLLOUT);
+}
+
+void chardev_print(struct chardev *c, const char *text, size_t len)
+{
+	if (!c->text)
+		c->text = malloc(CHARDEV_TEXT);
+	/* A terminal that takes nothing for so long is not being read. */
+	if (!c->text || len > CHARDEV_TEXT - c->text_len)
+		return;
+	memcpy(c->text + c->text_len, text, len);
+	c->text_len += len;
+	chardev_flush_text(c);
+}
+
 static void chardev_say(struct chardev *c, const char *text)
 {
-	ssize_t n = write(c->out_fd, text, strlen(text));
+	chardev_print(c, text, strlen(text));
+}
 
-	(void)n;	/* a terminal that is gone needs no help text */
+static void chardev_switch(struct chardev *c)
+{
+	if (!c->monitor.focus) {
+		chardev_say(c, "\r\nferry: no monitor is here; C-a x quits, C-a h helps\r\n");
+		return;
+	}
+	c->at_monitor = !c->at_monitor;
+	chardev_say(c, "\r\n");
+	c->monitor.focus(c->monitor.opaque, c->at_monitor);
 }
 
 /* The key after Ctrl-a; true if it goes to the guest. */
@@ -33,71 +97,114 @@ static bool chardev_escape_key(struct chardev *c, u8 key)
 		return true;
 	case 'x':
 		chardev_say(c, "\r\nferry: Terminated\r\n");
-		machine_ask(c->m, MACHINE_POWEROFF);
+		machine_ask_by(c->m, MACHINE_POWEROFF, MACHINE_BY_KEY);
 		break;
 	case 'c':
-		chardev_say(c, "\r\nferry: this build has no monitor; "
-			    "C-a x quits, C-a h helps\r\n");
+		chardev_switch(c);
 		break;
 	case 'h':
 	case '?':
 		chardev_say(c, "\r\nC-a h    print this help\r\n"
 			    "C-a x    exit\r\n"
+			    "C-a c    switch between serial port and monitor\r\n"
 			    "C-a C-a  send C-a\r\n");
 		break;
 	}
 	return false;
 }
 
-/* Take the escapes out of what was typed; the bytes that are left. */
-static unsigned int chardev_demux(struct chardev *c, u8 *buf, unsigned int len)
+/* Give the guest what its port has room for. */
+static void chardev_deliver(struct chardev *c)
 {
-	unsigned int i, n = 0;
+	unsigned int n = serial_room(c->serial);
 
-	if (!c->mux)
-		return len;
+	n = n < c->n_pending ? n : c->n_pending;
+	if (!n)
+		return;
+	c->n_pending -= n;
+	serial_receive(c->serial, c->pending, n);
+	memmove(c->pending, c->pending + n, c->n_pending);
+}
+
+static void chardev_typed(struct chardev *c, u8 key)
+{
+	char k = key;
+
+	if (c->at_monitor)
+		c->monitor.typed(c->monitor.opaque, &k, 1);
+	else if (c->n_pending < sizeof(c->pending))
+		c->pending[c->n_pending++] = key;
+}
+
+/* Take the escapes out of what was typed, and hand the rest to whom it is for. */
+static void chardev_input(struct chardev *c, const u8 *buf, unsigned int len)
+{
+	unsigned int i;
+
 	for (i = 0; i < len; i++) {
-		if (c->escape) {
+		if (c->mux && c->escape) {
 			c->escape = false;
 			if (chardev_escape_key(c, buf[i]))
-				buf[n++] = buf[i];
-		} else if (buf[i] == KEY_ESCAPE) {
+				chardev_typed(c, buf[i]);
+		} else if (c->mux && buf[i] == KEY_ESCAPE) {
 			c->escape = true;
 		} else {
-			buf[n++] = buf[i];
+			chardev_typed(c, buf[i]);
 		}
 	}
-	return n;
+	chardev_deliver(c);
+}
+
+/* How much may be read. */
+static unsigned int chardev_room(const struct chardev *c)
+{
+	if (c->at_monitor)
+		return CHARDEV_PENDING;
+	if (c->mux)
+		return CHARDEV_PENDING - c->n_pending;
+	return serial_room(c->serial);
+}
+
+static void chardev_hang_up(struct chardev *c)
+{
+	loop_del(&c->m->loop, &c->out);
+	close(c->in_fd);
+	close(c->out_fd);
+	c->in_fd = -1;
+	c->out_fd = -1;
+	c->text_len = 0;
+	c->escape = false;
+	if (c->at_monitor)
+		c->monitor.focus(c->monitor.opaque, false);
+	c->at_monitor = false;
+	if (c->clients.ready)
+		loop_add(&c->m->loop, &c->clients, EPOLLIN);
+	/* What waited for room waits for nobody now. */
+	serial_writable(c->serial);
 }
 
 static void chardev_stop_input(struct chardev *c)
 {
 	loop_del(&c->m->loop, &c->in);
-	c->pump = false;
-	c->in_watched = false;
 	c->eof = true;
+	if (c->listen_fd >= 0)
+		chardev_hang_up(c);
 }
 
-/* Read once, as much as the port takes; false if there is nothing more to read. */
-static bool chardev_read(struct chardev *c)
+/* Read once, as much as there is room for. */
+static void chardev_read(struct chardev *c)
 {
-	u8 buf[SERIAL_FIFO];
-	unsigned int room = serial_room(c->serial);
+	unsigned int room = chardev_room(c);
+	u8 buf[CHARDEV_PENDING];
 	ssize_t n;
 
 	if (!room)
-		return false;
-	n = read(c->in_fd, buf, room);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (n <= 0) {
+		return;
+	n = read(c->in_fd, buf, room < sizeof(buf) ? room : sizeof(buf));
+	if (n > 0)
+		chardev_input(c, buf, n);
+	else if (!n || (errno != EAGAIN && errno != EINTR))
 		chardev_stop_input(c);
-		return false;
-	}
-	n = chardev_demux(c, buf, n);
-	if (n)
-		serial_receive(c->serial, buf, n);
-	return true;
 }
 
 static void chardev_in_ready(void *opaque, u32 events)
@@ -106,34 +213,39 @@ static void chardev_in_ready(void *opaque, u32 events)
 
 	(void)events;
 	chardev_read(c);
-	if (!serial_room(c->serial) && c->in_watched) {
-		/* The guest's reading switches it on again. */
+	/* The guest's reading switches it on again. */
+	if (!chardev_room(c))
 		loop_del(&c->m->loop, &c->in);
-		c->in_watched = false;
-	}
+}
+
+/* What epoll refuses to watch, a file, is always ready; so is an eventfd that is not read. */
+static int chardev_watch_file(struct chardev *c)
+{
+	c->file_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->file_fd < 0)
+		return -errno;
+	c->in.fd = c->file_fd;
+	return loop_add(&c->m->loop, &c->in, EPOLLIN);
 }
 
 static void chardev_watch_input(struct chardev *c)
 {
 	int ret;
 
-	if (c->in_fd < 0 || c->eof || c->in_watched || c->pump)
+	if (c->in_fd < 0 || c->eof || c->in.added)
 		return;
 	ret = loop_add(&c->m->loop, &c->in, EPOLLIN);
-	if (ret == -EPERM)
-		c->pump = true;
-	else if (!ret)
-		c->in_watched = true;
+	if (ret == -EPERM && c->file_fd < 0)
+		chardev_watch_file(c);
 }
 
 static void chardev_resume(void *backend)
 {
 	struct chardev *c = backend;
 
-	if (c->in.ready)
+	chardev_deliver(c);
+	if (c->in.ready && chardev_room(c))
 		chardev_watch_input(c);
-	if (c->pump)
-		chardev_read(c);
 }
 
 static void chardev_out_ready(void *opaque, u32 events)
@@ -142,27 +254,19 @@ static void chardev_out_ready(void *opaque, u32 events)
 
 	(void)events;
 	loop_del(&c->m->loop, &c->out);
+	chardev_flush_text(c);
 	serial_writable(c->serial);
 }
 
 static size_t chardev_send(void *backend, const u8 *buf, size_t len)
 {
 	struct chardev *c = backend;
-	struct pollfd p = { .fd = c->out_fd, .events = POLLOUT };
-	ssize_t n;
+	ssize_t n = chardev_write(c, buf, len);
 
-	if (c->out_fd < 0)
-		return len;
-	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT)) {
-		n = write(c->out_fd, buf, len);
-		if (n >= 0)
-			return n;
-		if (errno != EAGAIN && errno != EINTR)
-			return len;
-	} else if (p.revents & (POLLERR | POLLHUP | POLLNVAL)) {
-		return len;	/* nobody is there, and nobody will be */
-	}
-	if (c->lossy)
+	if (n >= 0)
+		return n;
+	/* Nobody is there, or nobody need be. */
+	if (n != -EAGAIN || c->lossy)
 		return len;
 	if (!c->out.added && loop_add(&c->m->loop, &c->out, EPOLLOUT))
 		return len;
@@ -216,11 +320,62 @@ static int chardev_open_pty(struct chardev *c, struct error *e)
 	return 0;
 }
 
+/* Two descriptors, for epoll watches each by itself. */
+static int chardev_connected(struct chardev *c, int fd)
+{
+	int out = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (out < 0) {
+		out = -errno;
+		close(fd);
+		return out;
+	}
+	c->in_fd = fd;
+	c->out_fd = out;
+	c->in.fd = fd;
+	c->out.fd = out;
+	c->eof = false;
+	return 0;
+}
+
+/* One client at a time; the next has to wait until it is gone. */
+static void chardev_client(void *opaque, u32 events)
+{
+	struct chardev *c = opaque;
+	int fd = sock_accept(c->listen_fd);
+
+	(void)events;
+	if (fd < 0 || chardev_connected(c, fd))
+		return;
+	loop_del(&c->m->loop, &c->clients);
+	chardev_watch_input(c);
+}
+
+static int chardev_open_socket(struct chardev *c, const struct chardev_config *cfg, int abort_fd,
+			       struct error *e)
+{
+	int fd, ret;
+
+	if (!cfg->server) {
+		fd = sock_connect(cfg->path, e);
+		return fd < 0 ? fd : chardev_connected(c, fd);
+	}
+	c->listen_fd = sock_listen(cfg->path, e);
+	if (c->listen_fd < 0)
+		return c->listen_fd;
+	c->listen_path = cfg->path;
+	if (!cfg->wait)
+		return 0;
+	fd = sock_await(c->listen_fd, abort_fd);
+	ret = fd < 0 ? fd : chardev_connected(c, fd);
+	return ret ? error_errno(e, ret, "waiting for a client on %s", cfg->path) : 0;
+}
+
 int chardev_init(struct chardev *c, struct machine *m, const struct chardev_config *cfg,
-		 struct error *e)
+		 int abort_fd, struct error *e)
 {
 	*c = (struct chardev){ .m = m, .in_fd = -1, .out_fd = -1, .peer_fd = -1,
-			       .mux = cfg->mux };
+			       .listen_fd = -1, .file_fd = -1, .mux = cfg->mux };
 	switch (cfg->kind) {
 	case CHARDEV_STDIO:
 		c->in_fd = STDIN_FILENO;
@@ -235,6 +390,8 @@ int chardev_init(struct chardev *c, struct machine *m, const struct chardev_conf
 		break;
 	case CHARDEV_PTY:
 		return chardev_open_pty(c, e);
+	case CHARDEV_SOCKET:
+		return chardev_open_socket(c, cfg, abort_fd, e);
 	case CHARDEV_NULL:
 	case CHARDEV_NONE:
 		break;
@@ -248,10 +405,17 @@ void chardev_attach(struct chardev *c, struct serial *s)
 	c->in = (struct loop_source){ .fd = c->in_fd, .ready = chardev_in_ready, .opaque = c };
 	c->out = (struct loop_source){ .fd = c->out_fd, .ready = chardev_out_ready,
 				       .opaque = c };
+	c->clients = (struct loop_source){ .fd = c->listen_fd, .ready = chardev_client,
+					   .opaque = c };
 	serial_set_backend(s, &chardev_ops, c);
+	if (c->listen_fd >= 0 && c->in_fd < 0)
+		loop_add(&c->m->loop, &c->clients, EPOLLIN);
 	chardev_watch_input(c);
-	if (c->pump)
-		chardev_read(c);
+}
+
+void chardev_set_monitor(struct chardev *c, const struct chardev_monitor *monitor)
+{
+	c->monitor = *monitor;
 }
 
 void chardev_destroy(struct chardev *c)
@@ -260,13 +424,28 @@ void chardev_destroy(struct chardev *c)
 		return;
 	loop_del(&c->m->loop, &c->in);
 	loop_del(&c->m->loop, &c->out);
+	loop_del(&c->m->loop, &c->clients);
 	if (c->raw)
 		tcsetattr(c->in_fd, TCSANOW, &c->saved);
 	if (c->peer_fd >= 0)
 		close(c->peer_fd);
 	if (c->out_fd > STDERR_FILENO)
 		close(c->out_fd);
+	if (c->in_fd > STDERR_FILENO && c->in_fd != c->out_fd)
+		close(c->in_fd);
+	if (c->file_fd >= 0)
+		close(c->file_fd);
+	if (c->listen_fd >= 0)
+		close(c->listen_fd);
+	if (c->listen_path)
+		unlink(c->listen_path);
+	free(c->text);
+	c->text = NULL;
+	c->text_len = 0;
 	c->raw = false;
 	c->out_fd = -1;
 	c->in_fd = -1;
+	c->listen_fd = -1;
+	c->file_fd = -1;
+	c->listen_path = NULL;
 }

@@ -121,6 +121,7 @@ static int drive_start(void *backend, struct virtio_dev *v, const struct ferry_b
 	int ret;
 
 	d->disk = *disk;
+	d->paused = false;
 	if (!d->use_vhost)
 		return blkloop_start(&d->loop, v, disk);
 	ret = vhost_blk_start(&d->vhost, v, disk);
@@ -130,14 +131,22 @@ static int drive_start(void *backend, struct virtio_dev *v, const struct ferry_b
 	return ret ?: blkloop_start(&d->loop, v, disk);
 }
 
+static int drive_set_disk(struct drive *d)
+{
+	return d->use_vhost ? vhost_blk_update(&d->vhost, &d->disk) :
+			      blkloop_update(&d->loop, &d->disk);
+}
+
 static int drive_update(void *backend, const struct ferry_blk_backend *disk)
 {
 	struct drive *d = backend;
 	u32 stable = disk->flags & ~d->disk.flags & FERRY_BLK_F_WRITETHROUGH;
-	int ret;
+	int ret = 0;
 
 	d->disk = *disk;
-	ret = d->use_vhost ? vhost_blk_update(&d->vhost, disk) : blkloop_update(&d->loop, disk);
+	/* Who is paused gets it when they go on. */
+	if (!d->paused)
+		ret = drive_set_disk(d);
 	/* From here on the guest flushes no more, not even what it wrote before. */
 	if (!ret && stable && fdatasync(d->fd))
 		ret = -errno;
@@ -154,6 +163,25 @@ static void drive_stop(void *backend)
 		blkloop_stop(&d->loop);
 }
 
+static void drive_pause(void *backend)
+{
+	struct drive *d = backend;
+
+	d->paused = true;
+	if (d->use_vhost)
+		vhost_blk_pause(&d->vhost);
+	else
+		blkloop_pause(&d->loop);
+}
+
+static int drive_resume(void *backend)
+{
+	struct drive *d = backend;
+
+	d->paused = false;
+	return drive_set_disk(d);
+}
+
 const struct blk_backend_ops drive_ops = {
 	.probe = drive_probe,
 	.features = drive_features,
@@ -161,4 +189,6 @@ const struct blk_backend_ops drive_ops = {
 	.start = drive_start,
 	.update = drive_update,
 	.stop = drive_stop,
+	.pause = drive_pause,
+	.resume = drive_resume,
 };

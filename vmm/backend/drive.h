@@ -54,6 +54,7 @@ struct drive {
 	struct vhost vhost;
 	struct blkloop loop;
 	struct ferry_blk_backend disk;	/* while started */
+	bool paused;
 };
 
 /* The backend of a blk_dev; @d is the opaque. */

@@ -276,10 +276,37 @@ static void netdev_stop(void *backend)
 	nd->dev = NULL;
 }
 
+static void netdev_pause(void *backend)
+{
+	struct netdev *nd = backend;
+	unsigned int i;
+
+	for (i = 0; i < nd->pairs; i++) {
+		if (nd->use_vhost)
+			vhost_net_pause(&nd->vhost[i]);
+		else
+			netloop_pause(&nd->loop[i]);
+	}
+}
+
+static int netdev_resume(void *backend)
+{
+	struct netdev *nd = backend;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nd->pairs && !ret; i++)
+		ret = nd->use_vhost ? vhost_net_resume(&nd->vhost[i], nd->tap.fd[i]) :
+				      netloop_resume(&nd->loop[i]);
+	return ret;
+}
+
 const struct net_backend_ops netdev_ops = {
 	.features = netdev_features,
 	.start = netdev_start,
 	.set_pairs = netdev_set_pairs,
 	.set_offloads = netdev_set_offloads,
 	.stop = netdev_stop,
+	.pause = netdev_pause,
+	.resume = netdev_resume,
 };

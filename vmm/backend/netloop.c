@@ -88,27 +88,36 @@ void netloop_destroy(struct netloop *nl)
 	*nl = (struct netloop){ 0 };
 }
 
-static int netloop_start_queue(struct netloop *nl, struct netloop_queue *q, unsigned int i,
-			       void *(*run)(void *), void *arg)
+static int netloop_init_queue(struct netloop *nl, struct netloop_queue *q, unsigned int i)
 {
 	const struct virtq *vq = &nl->v->queue[i];
-	sigset_t all, old;
-	int ret;
 
 	q->kick_fd = vq->kick_fd;
 	q->stop_fd = nl->stop_fd;
 	q->err_fd = nl->err_fd;
 	q->features = nl->v->acked;
 	q->hdr_len = ferry_net_hdr_len(nl->v->acked);
-	ret = virtio_ring_init(&q->ring, nl->v, vq);
-	if (ret)
-		return ret;
+	return virtio_ring_init(&q->ring, nl->v, vq);
+}
+
+static int netloop_spawn(struct netloop_queue *q, void *(*run)(void *), void *arg)
+{
+	sigset_t all, old;
+	int ret;
+
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	ret = -pthread_create(&q->thread, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	q->started = !ret;
 	return ret;
+}
+
+int netloop_resume(struct netloop *nl)
+{
+	int ret = netloop_spawn(netloop_rx_queue(nl->rx), netloop_rx_thread, nl->rx);
+
+	return ret ?: netloop_spawn(netloop_tx_queue(nl->tx), netloop_tx_thread, nl->tx);
 }
 
 int netloop_start(struct netloop *nl, struct virtio_dev *v, unsigned int first, int tap,
@@ -123,9 +132,12 @@ int netloop_start(struct netloop *nl, struct virtio_dev *v, unsigned int first, 
 	tx->tap = tap;
 	rx->tap_has_hdr = tap_has_hdr;
 	tx->tap_has_hdr = tap_has_hdr;
-	ret = netloop_start_queue(nl, rx, first, netloop_rx_thread, nl->rx);
+	ret = netloop_init_queue(nl, rx, first);
 	if (!ret)
-		ret = netloop_start_queue(nl, tx, first + 1, netloop_tx_thread, nl->tx);
+		ret = netloop_init_queue(nl, tx, first + 1);
+	netloop_rx_reset(nl->rx);
+	if (!ret)
+		ret = netloop_resume(nl);
 	if (ret)
 		netloop_stop(nl);
 	return ret;
@@ -138,16 +150,21 @@ static void netloop_join(struct netloop_queue *q)
 	q->started = false;
 }
 
-void netloop_stop(struct netloop *nl)
+void netloop_pause(struct netloop *nl)
 {
 	eventfd_t n;
 
-	if (!nl->running)
-		return;
 	eventfd_write(nl->stop_fd, 1);
 	netloop_join(netloop_rx_queue(nl->rx));
 	netloop_join(netloop_tx_queue(nl->tx));
 	eventfd_read(nl->stop_fd, &n);
+}
+
+void netloop_stop(struct netloop *nl)
+{
+	if (!nl->running)
+		return;
+	netloop_pause(nl);
 	nl->running = false;
 	nl->v = NULL;
 }

@@ -29,4 +29,8 @@ int netloop_start(struct netloop *nl, struct virtio_dev *v, unsigned int first, 
 		  bool tap_has_hdr);
 void netloop_stop(struct netloop *nl);
 
+/* Between the two: end the threads, and start others that go on where they were. */
+void netloop_pause(struct netloop *nl);
+int netloop_resume(struct netloop *nl);
+
 #endif /* FERRY_VMM_BACKEND_NETLOOP_H */

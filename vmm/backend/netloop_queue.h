@@ -33,6 +33,7 @@ void netloop_broken(const struct netloop_queue *q);
 
 struct netloop_rx *netloop_rx_create(void);
 struct netloop_queue *netloop_rx_queue(struct netloop_rx *rx);
+void netloop_rx_reset(struct netloop_rx *rx);
 void *netloop_rx_thread(void *rx);
 
 struct netloop_tx *netloop_tx_create(void);

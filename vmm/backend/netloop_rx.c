@@ -216,13 +216,9 @@ static int rx_drain(struct netloop_rx *rx)
 	}
 }
 
-void *netloop_rx_thread(void *arg)
+/* Hold nothing: the queue begins. */
+void netloop_rx_reset(struct netloop_rx *rx)
 {
-	struct netloop_rx *rx = arg;
-	bool kick;
-	int ret;
-
-	pthread_setname_np(pthread_self(), "net-rx");
 	rx->mergeable = rx->q.features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
 	rx->want = RX_USUAL;
 	rx->n_chains = 0;
@@ -230,6 +226,15 @@ void *netloop_rx_thread(void *arg)
 	rx->capacity = 0;
 	rx->full = false;
 	rx->frame = 0;
+}
+
+void *netloop_rx_thread(void *arg)
+{
+	struct netloop_rx *rx = arg;
+	bool kick;
+	int ret;
+
+	pthread_setname_np(pthread_self(), "net-rx");
 	do {
 		ret = rx_drain(rx);
 		virtio_ring_publish(&rx->q.ring);

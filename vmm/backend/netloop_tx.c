@@ -93,9 +93,12 @@ static int tx_drain(struct netloop_tx *tx)
 
 	while ((ret = virtio_ring_pop(r, &c, tx->iov + 1, FERRY_CHAIN_MAX)) == 1) {
 		ret = tx_chain(tx, &c);
+		if (ret == -EPROTO)
+			break;
+		/* A frame that the tap did not take before the end is lost, not its chain. */
+		virtio_ring_fill(r, &c, 0);
 		if (ret)
 			break;
-		virtio_ring_fill(r, &c, 0);
 		if (++filled % NETLOOP_BATCH == 0)
 			virtio_ring_publish(r);
 	}

@@ -91,11 +91,16 @@ int vhost_blk_update(const struct vhost *vh, const struct ferry_blk_backend *dis
 	return vhost_ioctl(vh, FERRY_BLK_SET_BACKEND, &b);
 }
 
-void vhost_blk_stop(struct vhost *vh)
+void vhost_blk_pause(const struct vhost *vh)
 {
 	const struct ferry_blk_backend none = { .fd = -1 };
 
 	vhost_ioctl(vh, FERRY_BLK_SET_BACKEND, &none);
+}
+
+void vhost_blk_stop(struct vhost *vh)
+{
+	vhost_blk_pause(vh);
 	vhost_end(vh, vh->v ? vh->v->n_queues : 0);
 	/*
 	 * A back end starts every queue that has addresses, and the next driver may set

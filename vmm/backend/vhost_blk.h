@@ -23,7 +23,8 @@ int vhost_blk_start(struct vhost *vh, struct virtio_dev *v,
 /* Flags or capacity of the disk changed. */
 int vhost_blk_update(const struct vhost *vh, const struct ferry_blk_backend *disk);
 
-/* When it returns, every request is answered and the kernel touches nothing. */
+/* When either returns, every request is answered and the kernel touches nothing. */
+void vhost_blk_pause(const struct vhost *vh);	/* until vhost_blk_update() */
 void vhost_blk_stop(struct vhost *vh);
 
 #endif /* FERRY_VMM_BACKEND_VHOST_BLK_H */

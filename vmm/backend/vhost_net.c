@@ -50,18 +50,33 @@ int vhost_net_start(struct vhost *vh, struct virtio_dev *v, unsigned int first, 
 	ret = vhost_begin(vh, v, vhost_net_features(v, tap_has_hdr));
 	for (i = 0; i < VHOST_NET_QUEUES && !ret; i++)
 		ret = vhost_set_queue(vh, &v->queue[first + i], i);
-	for (i = 0; i < VHOST_NET_QUEUES && !ret; i++)
-		ret = vhost_set_file(vh, VHOST_NET_SET_BACKEND, i, tap);
+	if (!ret)
+		ret = vhost_net_resume(vh, tap);
 	if (ret)
 		vhost_net_stop(vh);
 	return ret;
 }
 
-void vhost_net_stop(struct vhost *vh)
+int vhost_net_resume(const struct vhost *vh, int tap)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < VHOST_NET_QUEUES && !ret; i++)
+		ret = vhost_set_file(vh, VHOST_NET_SET_BACKEND, i, tap);
+	return ret;
+}
+
+void vhost_net_pause(const struct vhost *vh)
 {
 	unsigned int i;
 
 	for (i = 0; i < VHOST_NET_QUEUES; i++)
 		vhost_set_file(vh, VHOST_NET_SET_BACKEND, i, -1);
+}
+
+void vhost_net_stop(struct vhost *vh)
+{
+	vhost_net_pause(vh);
 	vhost_end(vh, VHOST_NET_QUEUES);
 }

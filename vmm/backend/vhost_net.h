@@ -25,6 +25,10 @@ int vhost_net_init(struct vhost *vh, struct machine *m, int fd, u32 poll_us, str
 int vhost_net_start(struct vhost *vh, struct virtio_dev *v, unsigned int first, int tap,
 		    bool tap_has_hdr);
 
+/* The back end alone, off and on again: the queues stay where they are. */
+void vhost_net_pause(const struct vhost *vh);
+int vhost_net_resume(const struct vhost *vh, int tap);
+
 /* When it returns, the kernel touches neither queues nor memory. */
 void vhost_net_stop(struct vhost *vh);
 

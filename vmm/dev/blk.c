@@ -85,11 +85,27 @@ static void blk_stop(struct virtio_dev *v)
 	b->write_cache = b->initial_write_cache;
 }
 
+static void blk_pause(struct virtio_dev *v)
+{
+	struct blk_dev *b = to_blk(v);
+
+	b->ops->pause(b->backend);
+}
+
+static int blk_resume(struct virtio_dev *v)
+{
+	struct blk_dev *b = to_blk(v);
+
+	return b->ops->resume(b->backend);
+}
+
 static const struct virtio_ops blk_ops = {
 	.config_read = blk_config_read,
 	.config_write = blk_config_write,
 	.start = blk_start,
 	.stop = blk_stop,
+	.pause = blk_pause,
+	.resume = blk_resume,
 };
 
 /* Sizes are told in logical blocks. */

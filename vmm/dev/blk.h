@@ -40,6 +40,13 @@ struct blk_backend_ops {
 	int (*start)(void *backend, struct virtio_dev *v, const struct ferry_blk_backend *disk);
 	int (*update)(void *backend, const struct ferry_blk_backend *disk);
 	void (*stop)(void *backend);
+
+	/*
+	 * Between start and stop: answer what was asked and take no more, until resume.
+	 * update may come in between.
+	 */
+	void (*pause)(void *backend);
+	int (*resume)(void *backend);
 };
 
 struct blk_dev_config {

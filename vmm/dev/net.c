@@ -232,10 +232,31 @@ static void net_stop(struct virtio_dev *v)
 	memcpy(n->mac, n->initial_mac, sizeof(n->mac));
 }
 
+static void net_pause(struct virtio_dev *v)
+{
+	struct net_dev *n = to_net(v);
+
+	if (n->ctrl_queue)
+		loop_del(&v->m->loop, &n->ctrl_kick);
+	n->ops->pause(n->backend);
+}
+
+static int net_resume(struct virtio_dev *v)
+{
+	struct net_dev *n = to_net(v);
+	int ret = n->ops->resume(n->backend);
+
+	if (!ret && n->ctrl_queue)
+		ret = loop_add(&v->m->loop, &n->ctrl_kick, EPOLLIN);
+	return ret;
+}
+
 static const struct virtio_ops net_ops = {
 	.config_read = net_config_read,
 	.start = net_start,
 	.stop = net_stop,
+	.pause = net_pause,
+	.resume = net_resume,
 };
 
 int net_init(struct net_dev *n, struct machine *m, const struct net_dev_config *cfg,

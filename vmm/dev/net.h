@@ -24,6 +24,10 @@ struct net_backend_ops {
 	int (*set_pairs)(void *backend, unsigned int pairs);
 	int (*set_offloads)(void *backend, u64 offloads);
 	void (*stop)(void *backend);
+
+	/* Between start and stop: leave the queues as they are, and go on with them. */
+	void (*pause)(void *backend);
+	int (*resume)(void *backend);
 };
 
 struct net_dev_config {

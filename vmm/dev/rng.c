@@ -86,9 +86,18 @@ static void rng_stop(struct virtio_dev *v)
 	loop_del(&v->m->loop, &r->kick);
 }
 
+static int rng_resume(struct virtio_dev *v)
+{
+	struct rng_dev *r = container_of(v, struct rng_dev, v);
+
+	return loop_add(&v->m->loop, &r->kick, EPOLLIN);
+}
+
 static const struct virtio_ops rng_ops = {
 	.start = rng_start,
 	.stop = rng_stop,
+	.pause = rng_stop,
+	.resume = rng_resume,
 };
 
 int rng_init(struct rng_dev *r, struct machine *m, u64 features, struct error *e)

@@ -39,11 +39,13 @@ void machine_destroy(struct machine *m)
 	pthread_mutex_destroy(&m->lock);
 }
 
-static void machine_raise(struct machine *m, enum machine_request req, const struct error *why)
+static void machine_raise(struct machine *m, enum machine_request req, enum machine_by by,
+			  const struct error *why)
 {
 	pthread_mutex_lock(&m->request_lock);
 	if (req > m->request) {
 		m->request = req;
+		m->request_by = by;
 		if (why)
 			m->failure = *why;
 	}
@@ -54,12 +56,17 @@ static void machine_raise(struct machine *m, enum machine_request req, const str
 
 void machine_ask(struct machine *m, enum machine_request req)
 {
-	machine_raise(m, req, NULL);
+	machine_raise(m, req, MACHINE_BY_GUEST, NULL);
+}
+
+void machine_ask_by(struct machine *m, enum machine_request req, enum machine_by by)
+{
+	machine_raise(m, req, by, NULL);
 }
 
 void machine_fail(struct machine *m, const struct error *why)
 {
-	machine_raise(m, MACHINE_FAILED, why);
+	machine_raise(m, MACHINE_FAILED, MACHINE_BY_GUEST, why);
 }
 
 enum machine_request machine_asked(struct machine *m)

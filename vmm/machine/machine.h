@@ -23,6 +23,14 @@ enum machine_request {
 	MACHINE_FAILED,		/* machine.failure says why */
 };
 
+/* Who asks for it. */
+enum machine_by {
+	MACHINE_BY_GUEST,
+	MACHINE_BY_SIGNAL,
+	MACHINE_BY_KEY,		/* C-a x */
+	MACHINE_BY_MONITOR,
+};
+
 struct machine {
 	struct kvm kvm;
 	struct ram ram;
@@ -42,6 +50,7 @@ struct machine {
 	/* Under request_lock, which nests inside lock. */
 	pthread_mutex_t request_lock;
 	enum machine_request request;
+	enum machine_by request_by;
 	struct error failure;
 	int request_fd;		/* wakes the main loop */
 };
@@ -50,8 +59,12 @@ struct machine {
 int machine_init(struct machine *m, struct error *e);
 void machine_destroy(struct machine *m);
 
-/* Stop the vCPUs and wake the main thread with a request; the gravest one stays. */
+/*
+ * Stop the vCPUs and wake the main thread with a request; the gravest one stays.
+ * machine_ask() is for what the guest asks for.
+ */
 void machine_ask(struct machine *m, enum machine_request req);
+void machine_ask_by(struct machine *m, enum machine_request req, enum machine_by by);
 void machine_fail(struct machine *m, const struct error *why);
 
 /* The request that is open, MACHINE_RUN if none; machine_answered() closes it. */

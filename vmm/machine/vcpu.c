@@ -123,6 +123,7 @@ static bool vcpu_park(struct vcpu *v)
 		vcpu_exit(v);
 
 	pthread_mutex_lock(&vs->lock);
+	v->tid = gettid();
 	vs->parked++;
 	pthread_cond_broadcast(&vs->changed);
 	while (vs->state == VCPUS_PAUSED)
@@ -254,6 +255,27 @@ void vcpus_resume(struct vcpus *vs)
 	__atomic_store_n(&vs->state, VCPUS_RUNNING, __ATOMIC_RELEASE);
 	pthread_cond_broadcast(&vs->changed);
 	pthread_mutex_unlock(&vs->lock);
+}
+
+void vcpus_tell_paused(struct vcpus *vs)
+{
+	unsigned int i;
+
+	/* A guest that has no such clock needs no telling: KVM refuses, and that is all. */
+	for (i = 0; i < vs->n; i++)
+		ioctl(vs->v[i].fd, KVM_KVMCLOCK_CTRL, 0UL);
+}
+
+pid_t vcpu_tid(struct vcpus *vs, unsigned int i)
+{
+	pid_t tid;
+
+	pthread_mutex_lock(&vs->lock);
+	while (!vs->v[i].tid)
+		pthread_cond_wait(&vs->changed, &vs->lock);
+	tid = vs->v[i].tid;
+	pthread_mutex_unlock(&vs->lock);
+	return tid;
 }
 
 void vcpus_destroy(struct vcpus *vs)

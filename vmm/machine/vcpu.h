@@ -4,6 +4,7 @@
 #define FERRY_VMM_MACHINE_VCPU_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "../error.h"
 #include "../types.h"
@@ -24,6 +25,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	pid_t tid;		/* under vcpus.lock; 0 until the thread has come so far */
 };
 
 struct vcpus {
@@ -50,6 +52,12 @@ int vcpus_start(struct machine *m, struct error *e);
 void vcpus_pause(struct vcpus *vs);
 void vcpus_wait_parked(struct vcpus *vs);
 void vcpus_resume(struct vcpus *vs);
+
+/* Parked vCPUs: their guest shall not take the time that passes for its own fault. */
+void vcpus_tell_paused(struct vcpus *vs);
+
+/* The thread of one. */
+pid_t vcpu_tid(struct vcpus *vs, unsigned int i);
 
 /* End the threads and free everything. */
 void vcpus_destroy(struct vcpus *vs);

@@ -95,41 +95,6 @@ int config_set_memory(struct config *c, const char *arg, struct error *e)
 	return 0;
 }
 
-static int serial_kind(struct chardev_config *s, const char *arg, struct error *e)
-{
-	if (!strcmp(arg, "stdio")) {
-		s->kind = CHARDEV_STDIO;
-	} else if (!strcmp(arg, "none")) {
-		s->kind = CHARDEV_NONE;
-	} else if (!strcmp(arg, "null")) {
-		s->kind = CHARDEV_NULL;
-	} else if (!strcmp(arg, "pty")) {
-		s->kind = CHARDEV_PTY;
-	} else if (!strncmp(arg, "file:", 5) && arg[5]) {
-		s->kind = CHARDEV_FILE;
-		s->path = strdup(arg + 5);
-		if (!s->path)
-			return error_errno(e, ENOMEM, "options");
-	} else {
-		error_set(e, EINVAL, "could not connect serial device to character backend '%s'",
-			  arg);
-		error_hint(e, "There are stdio, mon:stdio, file:PATH, pty, null and none.");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-int config_set_serial(struct config *c, const char *arg, struct error *e)
-{
-	bool mux = !strncmp(arg, "mon:", 4);
-
-	if (c->serial_given)
-		return error_set(e, EINVAL, "too many serial ports: this machine has one");
-	c->serial_given = true;
-	c->serial = (struct chardev_config){ .mux = mux };
-	return serial_kind(&c->serial, mux ? arg + 4 : arg, e);
-}
-
 /* -machine and -accel: the machine is one, so all that can be wrong is the wish. */
 int config_check_machine(const char *arg, struct error *e)
 {
@@ -201,8 +166,23 @@ static int take_no_reboot(struct config *c, const char *arg, struct error *e)
 
 static int take_nographic(struct config *c, const char *arg, struct error *e)
 {
-	/* There are no graphics: this is how the machine starts anyway. */
-	(void)c, (void)arg, (void)e;
+	/* There are no graphics: it only says what stdio is for. */
+	(void)arg, (void)e;
+	c->nographic = true;
+	return 0;
+}
+
+static int take_stopped(struct config *c, const char *arg, struct error *e)
+{
+	(void)arg, (void)e;
+	c->stopped = true;
+	return 0;
+}
+
+static int take_daemonize(struct config *c, const char *arg, struct error *e)
+{
+	(void)arg, (void)e;
+	c->daemonize = true;
 	return 0;
 }
 
@@ -249,11 +229,11 @@ static int take_display(struct config *c, const char *arg, struct error *e)
 	return 0;
 }
 
-static int take_monitor(struct config *c, const char *arg, struct error *e)
+static int take_parallel(struct config *c, const char *arg, struct error *e)
 {
 	(void)c;
 	if (strcmp(arg, "none") && strcmp(arg, "null"))
-		return error_set(e, EINVAL, "there is no monitor but none");
+		return error_set(e, EINVAL, "there are no parallel ports");
 	return 0;
 }
 
@@ -314,11 +294,17 @@ static const struct cmd_option cmd_options[] = {
 	  "a directory and its device in one ('-virtfs help')", config_add_virtfs },
 	{ "device", "DRIVER[,PROP=VALUE,...]",
 	  "add a device ('-device help', '-device DRIVER,help')", config_add_device },
-	{ "serial", "DEV", "stdio, mon:stdio, file:PATH, pty, null or none (default: mon:stdio)",
-	  config_set_serial },
+	{ "serial", "DEV", "stdio, mon:stdio, unix:PATH[,server=on|off][,wait=on|off], file:PATH, "
+	  "pty, null\n        or none (default: mon:stdio)", config_set_serial },
+	{ "monitor", "DEV", "the monitor (HMP) on stdio or unix:PATH[,server=on|off]"
+	  "[,wait=on|off], or none", config_add_monitor },
+	{ "qmp", "DEV", "likewise a monitor for programs (QMP)", config_add_qmp },
 	{ "nographic", NULL, "no graphics: serial port and C-a keys on stdio", take_nographic },
+	{ "S", NULL, "do not start the guest: 'cont' in a monitor does", take_stopped },
+	{ "daemonize", NULL, "go into the background once all is set up", take_daemonize },
 	{ "no-reboot", NULL, "end instead of rebooting", take_no_reboot },
 	{ "name", "NAME", "name of the guest", take_name },
+	{ "uuid", "UUID", "what the monitors tell of it", config_set_uuid },
 	{ "pidfile", "FILE", "write the process id there", take_pidfile },
 	{ "machine", "[type=]NAME[,...]", "taken where it changes nothing", take_machine },
 	{ "M", "[type=]NAME[,...]", NULL, take_machine },
@@ -330,8 +316,7 @@ static const struct cmd_option cmd_options[] = {
 	{ "no-acpi", NULL, NULL, NULL },
 	{ "display", "none", NULL, take_display },
 	{ "vga", "none", NULL, take_display },
-	{ "monitor", "none", NULL, take_monitor },
-	{ "parallel", "none", NULL, take_monitor },
+	{ "parallel", "none", NULL, take_parallel },
 	{ "rtc", "...", NULL, take_ignored },
 	{ "msg", "...", NULL, take_ignored },
 	{ "version", NULL, "print the version", NULL },
@@ -359,7 +344,8 @@ static void print_help(void)
 		printf("  -%s %s\n        %s\n", o->name, o->arg ? o->arg : "", o->help);
 	}
 	printf("\nDuring emulation, with mon:stdio:\n"
-	       "  C-a x    exit\n  C-a h    help\n  C-a C-a  send C-a\n");
+	       "  C-a x    exit\n  C-a c    switch between serial port and monitor\n"
+	       "  C-a h    help\n  C-a C-a  send C-a\n");
 }
 
 static bool print_device_help(const char *arg)
@@ -482,10 +468,7 @@ static int config_check(struct config *c, struct error *e)
 		error_hint(e, "Use -kernel FILE; 'ferry -help' lists the options.");
 		return -EINVAL;
 	}
-	/* As QEMU words it. */
-	if (!c->serial_given)
-		c->serial = (struct chardev_config){ .kind = CHARDEV_STDIO, .mux = true };
-	return config_check_devices(c, e);
+	return config_check_chardevs(c, e) ?: config_check_devices(c, e);
 }
 
 int config_parse(struct config *c, int argc, char **argv, struct error *e)
@@ -524,5 +507,5 @@ void config_free(struct config *c)
 	free(c->initrd);
 	free(c->append);
 	free(c->pidfile);
-	free(c->serial.path);
+	config_free_chardevs(c);
 }

@@ -110,6 +110,15 @@ u64 blk_config_features(const struct blk_config *b);
 
 extern const struct opt_table netdev_table, drive_table, fsdev_table, virtfs_table;
 
+/* -monitor, -qmp */
+struct monitor_config {
+	bool qmp;
+	struct chardev_config chardev;
+	char *where;		/* "-qmp unix:...", for messages */
+};
+
+#define CONFIG_MONITORS_MAX	8
+
 #define CONFIG_DEVICES_MAX	31	/* slots of bus 0 beside the host bridge */
 
 struct config {
@@ -118,9 +127,14 @@ struct config {
 	u32 cpus;
 	char *kernel, *initrd, *append;
 	char *pidfile;
-	bool no_reboot;
+	char *uuid;		/* NULL: none */
+	bool no_reboot, nographic, daemonize;
+	bool stopped;		/* -S */
 	struct chardev_config serial;
 	bool serial_given;
+	bool no_monitor;	/* -monitor none: none behind C-a c either */
+	unsigned int n_monitors;
+	struct monitor_config monitor[CONFIG_MONITORS_MAX];
 
 	unsigned int n_netdevs;
 	struct netdev_config netdev[CONFIG_DEVICES_MAX];
@@ -150,6 +164,11 @@ int config_add_virtfs(struct config *c, const char *arg, struct error *e);
 int config_set_memory(struct config *c, const char *arg, struct error *e);
 int config_set_smp(struct config *c, const char *arg, struct error *e);
 int config_set_serial(struct config *c, const char *arg, struct error *e);
+int config_add_monitor(struct config *c, const char *arg, struct error *e);
+int config_add_qmp(struct config *c, const char *arg, struct error *e);
+int config_set_uuid(struct config *c, const char *arg, struct error *e);
+int config_check_chardevs(struct config *c, struct error *e);
+void config_free_chardevs(struct config *c);
 int config_check_machine(const char *arg, struct error *e);
 int config_check_devices(struct config *c, struct error *e);
 

@@ -103,6 +103,7 @@ void virtio_reset(struct virtio_dev *v)
 		v->running = false;
 		v->ops->stop(v);
 	}
+	v->paused = false;
 	v->status = 0;
 	v->acked = 0;
 	v->isr = 0;
@@ -118,6 +119,30 @@ void virtio_reset(struct virtio_dev *v)
 		virtio_drain(q->call_fd);
 	}
 	virtio_drain(v->config_fd);
+}
+
+void virtio_pause(struct virtio_dev *v)
+{
+	if (!v->running || v->paused)
+		return;
+	v->paused = true;
+	if (v->ops->pause)
+		v->ops->pause(v);
+}
+
+void virtio_resume(struct virtio_dev *v)
+{
+	unsigned int i;
+
+	if (!v->paused)
+		return;
+	v->paused = false;
+	if (v->ops->resume && v->ops->resume(v))
+		virtio_needs_reset(v);
+	/* A notification that came meanwhile may have been taken by nobody. */
+	for (i = 0; i < v->n_queues; i++)
+		if (v->queue[i].enabled)
+			eventfd_write(v->queue[i].kick_fd, 1);
 }
 
 static bool virtio_features_ok(const struct virtio_dev *v)

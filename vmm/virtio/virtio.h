@@ -48,6 +48,14 @@ struct virtio_ops {
 	 */
 	int (*start)(struct virtio_dev *v);
 	void (*stop)(struct virtio_dev *v);
+
+	/*
+	 * While the guest is stopped: leave the queues where they are, with nothing in
+	 * flight, and go on from there. stop may come in between. Without them, the device
+	 * does nothing by itself.
+	 */
+	void (*pause)(struct virtio_dev *v);
+	int (*resume)(struct virtio_dev *v);
 };
 
 struct virtio_dev {
@@ -62,6 +70,7 @@ struct virtio_dev {
 	u8 generation;		/* of the configuration */
 	u8 isr;
 	bool running;
+	bool paused;
 	int config_fd;		/* tell the guest that the configuration changed */
 	unsigned int n_queues;
 	struct virtq *queue;
@@ -84,6 +93,10 @@ static inline bool virtio_has(const struct virtio_dev *v, unsigned int bit)
 void virtio_set_status(struct virtio_dev *v, u8 status);
 void virtio_reset(struct virtio_dev *v);
 bool virtio_enable_queue(struct virtio_dev *v, unsigned int i);
+
+/* Nothing touches the queues between the two, which come while no vCPU runs. */
+void virtio_pause(struct virtio_dev *v);
+void virtio_resume(struct virtio_dev *v);
 
 /* For the device. */
 void virtio_config_changed(struct virtio_dev *v);

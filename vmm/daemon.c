@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Role: -daemonize. The process that goes on is a child from the beginning, so that
+ *	all that is locked, mapped and counted by process is its own; the parent only
+ *	waits for what becomes of it.
+ * Threads: main, before there are others.
+ * Locks: none.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Status 0 once the child says so; if it ends before, its own. */
+static void daemon_wait(pid_t child, int fd)
+{
+	int status;
+	char ready;
+	ssize_t n;
+
+	do {
+		n = read(fd, &ready, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n == 1)
+		_exit(EXIT_SUCCESS);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+}
+
+int daemon_begin(struct error *e)
+{
+	int fds[2];
+	pid_t child;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return error_errno(e, errno, "cannot go into the background");
+	child = fork();
+	if (child < 0)
+		return error_errno(e, errno, "cannot go into the background");
+	if (child) {
+		close(fds[1]);
+		daemon_wait(child, fds[0]);
+	}
+	close(fds[0]);
+	setsid();
+	return fds[1];
+}
+
+void daemon_ready(int fd)
+{
+	const char ready = 1;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int i;
+	ssize_t n;
+
+	/* Whoever reads the caller's output to its end shall see that end. */
+	for (i = 0; i < 3 && null >= 0; i++)
+		dup2(null, i);
+	if (null > STDERR_FILENO)
+		close(null);
+	n = write(fd, &ready, 1);
+	(void)n;
+	close(fd);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* -daemonize: the program that was started ends once the VM is set up, or has failed. */
+#ifndef FERRY_VMM_DAEMON_H
+#define FERRY_VMM_DAEMON_H
+
+#include "error.h"
+
+/**
+ * daemon_begin - leave the terminal's session, in a process of our own
+ * @e: why not
+ *
+ * Before there is any thread. Returns in the new process only; the one that was started
+ * waits there for daemon_ready(), or for the other's end, and takes over its status.
+ *
+ * Return: what daemon_ready() wants, or a negative errno.
+ */
+int daemon_begin(struct error *e);
+
+/* All is set up: let the program that was started end, and let go of its terminal. */
+void daemon_ready(int fd);
+
+#endif /* FERRY_VMM_DAEMON_H */

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Role: the table of what a monitor can do, and the commands that change something.
+ *	A command is a row here and a function; those that only tell are in vm_query.c
+ *	and vm_query_devices.c, and their text in vm_print.c.
+ * Threads: main.
+ * Locks: the machine's lock is held.
+ */
+#include <errno.h>
+
+#include "options/version.h"
+#include "vm_internal.h"
+
+static int vm_do_stop(void *opaque, struct json_object *args, struct json_object **ret,
+		      struct error *e)
+{
+	(void)args, (void)ret, (void)e;
+	vm_stop(opaque);
+	return 0;
+}
+
+static int vm_do_cont(void *opaque, struct json_object *args, struct json_object **ret,
+		      struct error *e)
+{
+	(void)args, (void)ret;
+	return vm_cont(opaque, e);
+}
+
+static int vm_do_quit(void *opaque, struct json_object *args, struct json_object **ret,
+		      struct error *e)
+{
+	struct vm *vm = opaque;
+
+	(void)args, (void)ret, (void)e;
+	machine_ask_by(&vm->machine, MACHINE_POWEROFF, MACHINE_BY_MONITOR);
+	return 0;
+}
+
+static int vm_do_powerdown(void *opaque, struct json_object *args, struct json_object **ret,
+			   struct error *e)
+{
+	(void)args, (void)ret, (void)e;
+	vm_power_button(opaque);
+	return 0;
+}
+
+static int vm_do_reset(void *opaque, struct json_object *args, struct json_object **ret,
+		       struct error *e)
+{
+	struct vm *vm = opaque;
+
+	(void)args, (void)ret, (void)e;
+	machine_ask_by(&vm->machine, MACHINE_RESET, MACHINE_BY_MONITOR);
+	return 0;
+}
+
+static int vm_do_version(void *opaque, struct json_object *args, struct json_object **ret,
+			 struct error *e)
+{
+	(void)opaque, (void)args, (void)e;
+	*ret = json_object_new_string(FERRY_VERSION);
+	return 0;
+}
+
+static void vm_print_version(FILE *out, struct json_object *ret)
+{
+	fprintf(out, "%s (ferry)\n", json_object_get_string(ret));
+}
+
+static const struct monitor_command rows[] = {
+	{ "stop", "stop|s", "stop the guest and its devices", .run = vm_do_stop },
+	{ "cont", "cont|c", "let it go on", .run = vm_do_cont },
+	{ "system_powerdown", "system_powerdown", "press the power button",
+	  .run = vm_do_powerdown },
+	{ "system_reset", "system_reset", "start the guest again", .run = vm_do_reset },
+	{ "quit", "quit|q", "end the VM", .run = vm_do_quit },
+	{ NULL, "info version", "show the version", .run = vm_do_version,
+	  .print = vm_print_version },
+	{ "query-status", "info status", "show whether the guest runs", .run = vm_query_status,
+	  .print = vm_print_status },
+	{ "query-name", "info name", "show the guest's name", .run = vm_query_name,
+	  .print = vm_print_name },
+	{ "query-uuid", "info uuid", "show the guest's UUID", .run = vm_query_uuid,
+	  .print = vm_print_uuid },
+	{ "query-kvm", "info kvm", "show whether there is KVM", .run = vm_query_kvm,
+	  .print = vm_print_kvm },
+	{ "query-cpus-fast", "info cpus", "show the processors and their threads",
+	  .run = vm_query_cpus, .print = vm_print_cpus },
+	{ "query-memory-size-summary", "info memory_size_summary", "show how much memory it has",
+	  .run = vm_query_memory, .print = vm_print_memory },
+	{ "query-chardev", "info chardev", "show what is behind serial port and monitors",
+	  .run = vm_query_chardev, .print = vm_print_chardev },
+};
+
+const struct monitor_table vm_commands = { rows, ARRAY_SIZE(rows), FERRY_VERSION };

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a VM is made of, for the files of this directory: they know all the parts. */
+#ifndef FERRY_VMM_VM_INTERNAL_H
+#define FERRY_VMM_VM_INTERNAL_H
+
+#include "backend/drive.h"
+#include "backend/fsdev.h"
+#include "backend/netdev.h"
+#include "dev/acpi_pm.h"
+#include "dev/blk.h"
+#include "dev/legacy.h"
+#include "dev/net.h"
+#include "dev/p9.h"
+#include "dev/rng.h"
+#include "dev/serial.h"
+#include "machine/machine.h"
+#include "monitor/monitor.h"
+#include "pci/pci.h"
+#include "virtio/pci.h"
+#include "vm.h"
+#include "x86/boot.h"
+#include "x86/cpu.h"
+
+/* Whether the guest runs; QEMU's words for it are in vm_query.c. */
+enum vm_state {
+	VM_PRELAUNCH,		/* it never ran, or not since a reset that found it stopped */
+	VM_RUNNING,
+	VM_PAUSED,
+};
+
+/* One -device, with its transport. */
+struct vm_device {
+	const struct device_config *cfg;
+	struct virtio_dev *v;		/* in the union below; NULL until set up */
+	struct virtio_pci pci;
+	union {
+		struct net_dev net;
+		struct blk_dev blk;
+		struct rng_dev rng;
+		struct {
+			struct p9_dev p9;
+			struct fsdev fsdev;
+		};
+	};
+};
+
+struct vm {
+	const struct config *cfg;
+	vm_say say;
+	struct machine machine;
+	struct x86_boot boot;
+	struct x86_power_on *power_on;
+	struct legacy legacy;
+	struct acpi_pm pm;
+	struct serial serial;
+	struct chardev chardev;
+	struct pci_bus pci;
+	unsigned int n_netdevs;
+	struct netdev netdev[CONFIG_DEVICES_MAX];
+	unsigned int n_drives;
+	struct drive drive[CONFIG_DEVICES_MAX];
+	unsigned int n_devices;
+	struct vm_device *device;
+	int signal_fd;
+	struct loop_source signals, requests;
+	bool pid_written;
+	enum vm_state state;
+	struct monitor monitor;
+};
+
+/* vm.c: put the guest at the entry of its kernel. Every vCPU is parked. */
+int vm_load(struct vm *vm, struct error *e);
+
+/* vm_run.c: signals, which end the VM or press its power button. */
+int vm_create_signals(struct vm *vm, struct error *e);
+
+/*
+ * vm_run.c: stop the guest and its devices, and let them go on. Main thread, under the
+ * machine's lock, which vm_stop() lets go of while vCPUs park.
+ */
+void vm_stop(struct vm *vm);
+int vm_cont(struct vm *vm, struct error *e);
+void vm_power_button(struct vm *vm);
+
+/* vm_commands.c: what the monitor can do. */
+extern const struct monitor_table vm_commands;
+
+/* vm_query.c: what it can tell, as JSON; rows of the table. */
+int vm_query_status(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_query_name(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_query_uuid(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_query_kvm(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_query_cpus(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_query_memory(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_query_chardev(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+
+/* vm_print.c: the same for people. */
+void vm_print_status(FILE *out, struct json_object *ret);
+void vm_print_name(FILE *out, struct json_object *ret);
+void vm_print_uuid(FILE *out, struct json_object *ret);
+void vm_print_kvm(FILE *out, struct json_object *ret);
+void vm_print_cpus(FILE *out, struct json_object *ret);
+void vm_print_memory(FILE *out, struct json_object *ret);
+void vm_print_chardev(FILE *out, struct json_object *ret);
+
+#endif /* FERRY_VMM_VM_INTERNAL_H */
