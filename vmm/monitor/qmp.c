@@ -184,11 +184,14 @@ static void qmp_run(struct qmp *q, const struct monitor_command *c, struct json_
 }
 
 /* The command of a message, NULL with what is wrong about it. */
-static const struct monitor_command *qmp_find(struct qmp *q, const char *name,
+static const struct monitor_command *qmp_find(struct qmp *q, struct json_object *execute,
 					      struct error *e)
 {
+	const char *name = json_object_get_string(execute);
 	const struct monitor_command *c = monitor_find_qmp(&qmp_own_table, name);
 	bool negotiation = c == qmp_own;
+	/* A 0 in it is not its end. */
+	bool whole = strlen(name) == (size_t)json_object_get_string_len(execute);
 
 	if (!q->negotiated && !negotiation)
 		error_set(e, ENOENT, "Expecting capabilities negotiation with "
@@ -196,7 +199,7 @@ static const struct monitor_command *qmp_find(struct qmp *q, const char *name,
 	else if (q->negotiated && negotiation)
 		error_set(e, ENOENT, "Capabilities negotiation is already complete, command "
 			  "ignored");
-	else if (!c && !(c = monitor_find_qmp(q->table, name)))
+	else if (!whole || (!c && !(c = monitor_find_qmp(q->table, name))))
 		error_set(e, ENOENT, "The command %.64s has not been found", name);
 	else
 		return c;
@@ -228,7 +231,7 @@ static int qmp_check(struct json_object *msg, struct error *e)
 static void qmp_message(struct qmp *q, struct json_object *msg)
 {
 	const struct monitor_command *c;
-	struct json_object *args = NULL;
+	struct json_object *args = NULL, *execute;
 	struct error e = { 0 };
 
 	q->has_id = json_object_is_type(msg, json_type_object) &&
@@ -237,7 +240,8 @@ static void qmp_message(struct qmp *q, struct json_object *msg)
 		qmp_send_error(q, generic_error, e.text);
 	} else {
 		json_object_object_get_ex(msg, "arguments", &args);
-		c = qmp_find(q, monitor_string(msg, "execute"), &e);
+		json_object_object_get_ex(msg, "execute", &execute);
+		c = qmp_find(q, execute, &e);
 		if (c)
 			qmp_run(q, c, args);
 		else
@@ -254,8 +258,7 @@ int qmp_init(struct qmp *q, const struct monitor_table *t, void *vm)
 	if (!q->tok)
 		return -ENOMEM;
 	/* Strict about what JSON is; another object may follow at once. */
-	json_tokener_set_flags(q->tok, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
-			       JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(q->tok, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
 	return 0;
 }
 
@@ -270,6 +273,7 @@ static void qmp_restart(struct qmp *q)
 {
 	json_tokener_reset(q->tok);
 	q->taken = 0;
+	q->utf8_left = 0;
 }
 
 /* Bytes up to the end of the line that held a mistake. */
@@ -310,14 +314,46 @@ static size_t qmp_blanks(const char *buf, size_t len)
 	return n;
 }
 
-/* Bytes before one that no JSON has; the library would take a 0 for the end. */
-static size_t qmp_clean(const char *buf, size_t len)
+/* The first byte of a character beyond ASCII: how many follow, and what the next may be. */
+static bool qmp_utf8_first(struct qmp *q, u8 c)
+{
+	q->utf8_min = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	q->utf8_max = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	q->utf8_left = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+	return c >= 0xc2 && c <= 0xf4;
+}
+
+static bool qmp_utf8_next(struct qmp *q, u8 c)
+{
+	bool fits = c >= q->utf8_min && c <= q->utf8_max;
+
+	q->utf8_min = 0x80;
+	q->utf8_max = 0xbf;
+	q->utf8_left--;
+	return fits;
+}
+
+/*
+ * Bytes before one that no JSON has: a control character, which the library might take
+ * for the end, or half a character, which it does not follow from piece to piece.
+ */
+static size_t qmp_clean(struct qmp *q, const char *buf, size_t len)
 {
 	size_t n;
 
-	for (n = 0; n < len; n++)
-		if ((unsigned char)buf[n] < ' ' && !is_blank(buf[n]))
+	for (n = 0; n < len; n++) {
+		u8 c = buf[n];
+
+		if (q->utf8_left ? !qmp_utf8_next(q, c) :
+		    c >= 0x80 ? !qmp_utf8_first(q, c) : c < ' ' && !is_blank(c))
 			break;
+	}
+	if (n < len) {
+		/* It is looked at again, and nothing that it may be is right. */
+		q->utf8_left = 1;
+		q->utf8_min = 0xff;
+		q->utf8_max = 0;
+	}
 	return n;
 }
 
@@ -332,7 +368,7 @@ size_t qmp_take(struct qmp *q, const char *buf, size_t len)
 	n = q->taken ? 0 : qmp_blanks(buf, len);
 	if (n)
 		return n;
-	n = qmp_clean(buf, len);
+	n = qmp_clean(q, buf, len);
 	if (!n) {
 		qmp_mistake(q, json_tokener_continue);
 		return 1;

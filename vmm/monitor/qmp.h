@@ -14,6 +14,8 @@ struct qmp {
 	void *vm;
 	struct json_tokener *tok;
 	size_t taken;		/* bytes of the message that is not whole yet */
+	u8 utf8_left;		/* that the last character of these lacks */
+	u8 utf8_min, utf8_max;	/* and within which bounds the next of them is */
 	bool skip;		/* what follows a mistake, up to the end of its line */
 	bool negotiated;
 	bool closed;		/* cannot go on: a message was too long */

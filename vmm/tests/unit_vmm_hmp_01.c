@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The monitor that people type at: lines, words, arguments, help; the editing of a line
+ * where no terminal does it; C-a c on a serial port; sockets and who may have them.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "backend/sock.h"
+#include "kselftest_harness.h"
+#include "monitor_rig.h"
+
+#define PROMPT	"(qemu) "
+
+FIXTURE(hmp) {
+	struct rig r;
+	int fd;
+	char dir[32], path[64];
+};
+
+FIXTURE_SETUP(hmp)
+{
+	ASSERT_EQ(0, rig_init(&self->r));
+	strcpy(self->dir, "/tmp/hmpXXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->dir));
+	snprintf(self->path, sizeof(self->path), "%s/s", self->dir);
+	self->fd = rig_connect(&self->r, false);
+	ASSERT_LE(0, self->fd);
+	ASSERT_TRUE(rig_hear(&self->r, self->fd));
+}
+
+FIXTURE_TEARDOWN(hmp)
+{
+	close(self->fd);
+	rig_destroy(&self->r);
+	unlink(self->path);
+	rmdir(self->dir);
+}
+
+TEST_F(hmp, greets)
+{
+	EXPECT_STREQ("Ferry 1.2.3 monitor - type 'help' for more information\n" PROMPT,
+		     self->r.heard);
+}
+
+TEST_F(hmp, lines)
+{
+	static const struct {
+		const char *typed, *answer;
+	} cases[] = {
+		{ "\n", PROMPT },
+		{ "count\n", "1\n" PROMPT },
+		{ "  n \r\n", "2\n" PROMPT },
+		{ "echo a\n", "{\"text\":\"a\"}\n" PROMPT },
+		{ "echo \"a \\\" b\" on\n", "{\"text\":\"a \\\" b\",\"on\":true}\n" PROMPT },
+		{ "echo\n", "Error: Parameter 'text' is missing\n" PROMPT },
+		{ "echo a maybe\n", "Error: Expected 'on' or 'off'\n" PROMPT },
+		{ "echo a on b\n",
+		  "Error: extraneous characters at the end of line: 'b'\n" PROMPT },
+		{ "echo \"a\n", "Error: unterminated or too long word\n" PROMPT },
+		{ "info size 256\n", "{\"value\":268435456}\n" PROMPT },
+		{ "info  size\t2G\n", "{\"value\":2147483648}\n" PROMPT },
+		{ "info size 4k\n", "{\"value\":4096}\n" PROMPT },
+		{ "info size 4x\n", "Error: invalid number '4x'\n" PROMPT },
+		{ "info size 99999999999999999999\n",
+		  "Error: number '99999999999999999999' is out of range\n" PROMPT },
+		{ "plug dev,id=a,on\n",
+		  "{\"driver\":\"dev\",\"id\":\"a\",\"on\":\"on\"}\n" PROMPT },
+		{ "fail\n", "Error: it failed\n" PROMPT },
+		{ "counts\n", "unknown command: 'counts'\n" PROMPT },
+		{ "info\n", "info size value -- show a size\n" PROMPT },
+		{ "info bogus\n", "info size value -- show a size\n" PROMPT },
+		{ "help echo\n", "echo text [on] -- say it again\n" PROMPT },
+		{ "cou\bunx\177t\n", "3\n" PROMPT },
+		{ "bogus\025count\n", "4\n" PROMPT },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		EXPECT_STREQ(cases[i].answer, rig_ask(&self->r, self->fd, cases[i].typed));
+	rig_ask(&self->r, self->fd, "help\n");
+	EXPECT_NE(NULL, strstr(self->r.heard, "count|n -- count\n"));
+	EXPECT_NE(NULL, strstr(self->r.heard, "help|? [cmd] -- show the help\n"));
+}
+
+TEST_F(hmp, a_line_too_long)
+{
+	char line[5000];
+
+	memset(line, 'a', sizeof(line));
+	rig_say(&self->r, self->fd, line, sizeof(line));
+	EXPECT_STREQ("the line is longer than 1023 characters\n" PROMPT,
+		     rig_ask(&self->r, self->fd, "\n"));
+	EXPECT_STREQ("1\n" PROMPT, rig_ask(&self->r, self->fd, "count\n"));
+}
+
+TEST_F(hmp, a_socket_takes_clients_and_is_gone_after)
+{
+	struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path,
+				      .server = true };
+	int a, b;
+
+	ASSERT_EQ(0, monitor_open(&self->r.mon, true, &cfg, -1, &self->r.e))
+		TH_LOG("%s", self->r.e.text);
+	a = sock_connect(self->path, &self->r.e);
+	b = sock_connect(self->path, &self->r.e);
+	ASSERT_LE(0, a);
+	ASSERT_LE(0, b);
+	EXPECT_TRUE(rig_hear(&self->r, a));
+	EXPECT_NE(NULL, strstr(self->r.heard, "\"QMP\""));
+	EXPECT_TRUE(rig_hear(&self->r, b));
+	EXPECT_NE(NULL, strstr(self->r.heard, "\"QMP\""));
+	/* It is ours as long as we live. */
+	EXPECT_EQ(-EADDRINUSE, monitor_open(&self->r.mon, true, &cfg, -1, &self->r.e));
+	EXPECT_NE(NULL, strstr(self->r.e.text, "Failed to bind socket to "));
+	monitor_destroy(&self->r.mon);
+	EXPECT_NE(0, access(self->path, F_OK));
+	close(a);
+	close(b);
+}
+
+TEST_F(hmp, a_dead_socket_is_replaced_and_a_file_is_not)
+{
+	int fd = sock_listen(self->path, &self->r.e);
+
+	ASSERT_LE(0, fd);
+	close(fd);
+	fd = sock_listen(self->path, &self->r.e);
+	EXPECT_LE(0, fd) TH_LOG("%s", self->r.e.text);
+	close(fd);
+	unlink(self->path);
+	fd = open(self->path, O_CREAT | O_WRONLY, 0600);
+	ASSERT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(-EADDRINUSE, sock_listen(self->path, &self->r.e));
+	EXPECT_EQ(0, access(self->path, F_OK));
+}
+
+TEST_F(hmp, waiting_can_be_broken_off)
+{
+	struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path,
+				      .server = true, .wait = true };
+	int p[2];
+
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(1, write(p[1], "x", 1));
+	EXPECT_EQ(-EINTR, monitor_open(&self->r.mon, true, &cfg, p[0], &self->r.e));
+	close(p[0]);
+	close(p[1]);
+}
+
+/* A serial port whose other end is a socket, with the monitor behind C-a c. */
+TEST_F(hmp, switches_between_port_and_monitor)
+{
+	struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path,
+				      .server = true, .mux = true };
+	struct serial s = { .m = &self->r.t.m, .irq_fd = -1 };
+	struct chardev c;
+	int fd;
+
+	ASSERT_EQ(0, chardev_init(&c, &self->r.t.m, &cfg, -1, &self->r.e));
+	serial_reset(&s);
+	chardev_attach(&c, &s);
+	ASSERT_EQ(0, monitor_open_mux(&self->r.mon, &c, &self->r.e));
+	fd = sock_connect(self->path, &self->r.e);
+	ASSERT_LE(0, fd);
+	EXPECT_STREQ("", rig_ask(&self->r, fd, "abc"));
+	/* Without its FIFO the port holds one byte. */
+	EXPECT_EQ(1, s.rx_count);
+	EXPECT_EQ('a', s.rx[s.rx_head]);
+	EXPECT_STREQ("\r\nFerry 1.2.3 monitor - type 'help' for more information\n" PROMPT,
+		     rig_ask(&self->r, fd, "\001c"));
+	EXPECT_STREQ("count\n1\n" PROMPT, rig_ask(&self->r, fd, "count\r"));
+	EXPECT_STREQ("cox\b \bunt\n2\n" PROMPT, rig_ask(&self->r, fd, "cox\177unt\r"));
+	EXPECT_STREQ("\r\n", rig_ask(&self->r, fd, "\001cd"));
+	EXPECT_EQ(1, s.rx_count);
+	EXPECT_STREQ("\r\n" PROMPT, rig_ask(&self->r, fd, "\001c"));
+	/* Who comes next begins at the port. */
+	close(fd);
+	testvm_run_loop(&self->r.t);
+	fd = sock_connect(self->path, &self->r.e);
+	ASSERT_LE(0, fd);
+	EXPECT_STREQ("", rig_ask(&self->r, fd, "e"));
+	EXPECT_EQ(2, self->r.count);
+	close(fd);
+	chardev_destroy(&c);
+	EXPECT_NE(0, access(self->path, F_OK));
+}
+
+TEST_HARNESS_MAIN
