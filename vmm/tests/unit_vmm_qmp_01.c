@@ -77,8 +77,9 @@ TEST_F(qmp, echoes_ids_of_every_type)
 		snprintf(want, sizeof(want), "{ \"return\": %zu, \"id\": %s }\r\n", i + 1, ids[i]);
 		EXPECT_STREQ(want, rig_ask(&self->r, self->fd, ask));
 		snprintf(ask, sizeof(ask), "{\"execute\":\"none\",\"id\":%s}", ids[i]);
-		snprintf(want, sizeof(want), "{ \"error\": { \"class\": \"CommandNotFound\", \"desc\":"
-			 " \"The command none has not been found\" }, \"id\": %s }\r\n", ids[i]);
+		snprintf(want, sizeof(want), "{ \"error\": { \"class\": \"CommandNotFound\", "
+			 "\"desc\": \"The command none has not been found\" }, \"id\": %s }\r\n",
+			 ids[i]);
 		EXPECT_STREQ(want, rig_ask(&self->r, self->fd, ask));
 	}
 	/* An id is not kept for the next. */

@@ -58,7 +58,8 @@ TEST_F(rude, a_mistake_costs_one_answer)
 
 	for (i = 0; i < ARRAY_SIZE(mistakes); i++) {
 		rig_ask(&self->r, self->fd, mistakes[i]);
-		EXPECT_EQ(0, strncmp(self->r.heard, wrong, strlen(wrong))) TH_LOG("%s: %s", mistakes[i], self->r.heard);
+		EXPECT_EQ(0, strncmp(self->r.heard, wrong, strlen(wrong)))
+			TH_LOG("%s: %s", mistakes[i], self->r.heard);
 		EXPECT_EQ(self->r.heard + self->r.len - 1, strchr(self->r.heard, '\n'))
 			TH_LOG("%s: %s", mistakes[i], self->r.heard);
 		snprintf(want, sizeof(want), "{ \"return\": %zu }\r\n", i + 1);
