@@ -148,7 +148,8 @@ void vm_print_vhost(FILE *out, struct json_object *ret)
 	size_t i, k;
 
 	for (i = 0; i < json_object_array_length(ret); i++) {
-		struct json_object *d = json_object_array_get_idx(ret, i), *q = member(d, "queues");
+		struct json_object *d = json_object_array_get_idx(ret, i);
+		struct json_object *q = member(d, "queues");
 
 		fprintf(out, "%s: %s, %s, %s, %s, features 0x%" PRIx64 "\n",
 			monitor_get_string(d, "device"), monitor_get_string(d, "driver"),

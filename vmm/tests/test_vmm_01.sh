@@ -44,7 +44,7 @@ with_kvm() { if $kvm; then expect "$@"; else skip "$1" "no working KVM here"; fi
 as=()
 kvm=false
 if kvm_works; then kvm=true; fi
-plan 27
+plan 46
 
 expect "unknown option" "-bogus: invalid option" -bogus
 expect "missing argument" "-kernel: requires an argument" -kernel
@@ -71,6 +71,51 @@ expect "kernel is a directory" \
 expect "missing initrd file" \
 	"could not open initrd file '$dir/none': No such file or directory" \
 	-kernel "$kernel" -initrd "$dir/none"
+
+expect "a monitor nowhere" "-monitor telnet:x: 'telnet:x' is not a valid place for a monitor" \
+	-monitor telnet:x
+expect "a monitor without a path" "-monitor unix:: Parameter 'path' is missing" -monitor unix:
+expect "an unknown word for a socket" "-qmp unix:/tmp/q,bogus=1: Invalid parameter 'bogus'" \
+	-qmp unix:/tmp/q,bogus=1
+expect "neither on nor off" "-qmp unix:/tmp/q,server=maybe: Parameter 'server' expects 'on' or 'off'" \
+	-qmp unix:/tmp/q,server=maybe
+expect "too many monitors" "-qmp none: too many monitors: there may be 8" \
+	-qmp none -qmp none -qmp none -qmp none -qmp none -qmp none -qmp none -qmp none -qmp none
+expect "no serial backend" \
+	"-serial tcp:x: could not connect serial device to character backend 'tcp:x'" -serial tcp:x
+expect "two serial ports" "-serial null: too many serial ports: this machine has one" \
+	-serial null -serial null
+expect "stdio twice" "cannot use stdio by multiple character devices" \
+	-kernel "$kernel" -serial mon:stdio -monitor stdio
+expect "stdio of two monitors" "cannot use stdio by multiple character devices" \
+	-kernel "$kernel" -qmp stdio -monitor stdio
+expect "the serial port has stdio already" "cannot use stdio by multiple character devices" \
+	-kernel "$kernel" -nographic -qmp stdio
+expect "a terminal in the background" "-nographic cannot be used with -daemonize" \
+	-kernel "$kernel" -nographic -daemonize
+expect "stdio in the background" "cannot use stdio with -daemonize" \
+	-kernel "$kernel" -monitor stdio -daemonize
+expect "no UUID" "-uuid 1234: Failed to parse UUID string or wrong format" -uuid 1234
+expect "a UUID too long" \
+	"-uuid 8d5f21c4-4a1b-4f3e-9d0a-0123456789abc: Failed to parse UUID string or wrong format" \
+	-uuid 8d5f21c4-4a1b-4f3e-9d0a-0123456789abc
+
+# Who goes into the background still says here what is wrong.
+expect "no kernel in the background" \
+	"could not open kernel file '$dir/none': No such file or directory" -kernel "$dir/none" -daemonize
+
+with_kvm "a socket where there is no directory" \
+	"-qmp unix:$dir/none/q,server=on,wait=off: Failed to bind socket to $dir/none/q: No such file or directory" \
+	-kernel "$kernel" -qmp "unix:$dir/none/q,server=on,wait=off"
+with_kvm "a socket that nobody has made" \
+	"-monitor unix:$dir/none: Failed to connect to '$dir/none': No such file or directory" \
+	-kernel "$kernel" -monitor "unix:$dir/none"
+with_kvm "a socket in place of a file, in the background" \
+	"-monitor unix:$kernel,server=on,wait=off: Failed to bind socket to $kernel: Address already in use" \
+	-kernel "$kernel" -monitor "unix:$kernel,server=on,wait=off" -daemonize
+with_kvm "a process id where there is no directory" \
+	"cannot create PID file '$dir/none/pid': No such file or directory" \
+	-kernel "$kernel" -serial null -pidfile "$dir/none/pid" -qmp "unix:$dir/q,server=on,wait=off"
 
 with_kvm "a file that is no kernel" "kernel '$FERRY' has no PVH entry (it was built without CONFIG_PVH, or is no kernel)" \
 	-kernel "$FERRY"

@@ -53,6 +53,58 @@ TEST_F(cmdline, defaults_are_those_of_qemu)
 	EXPECT_TRUE(self->p.c.serial.mux);
 }
 
+TEST_F(cmdline, monitors)
+{
+	parse(&self->p, "-kernel k -nographic -S -daemonize -serial unix:/s,server,nowait "
+	      "-qmp unix:/q,server=on,wait=off -monitor unix:/m,server=on -qmp unix:/c,wait=on "
+	      "-uuid 8D5F21C4-4a1b-4f3e-9d0a-0123456789ab");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	EXPECT_TRUE(self->p.c.stopped);
+	EXPECT_TRUE(self->p.c.daemonize);
+	EXPECT_EQ(CHARDEV_SOCKET, self->p.c.serial.kind);
+	EXPECT_TRUE(self->p.c.serial.server);
+	EXPECT_FALSE(self->p.c.serial.wait);
+	ASSERT_EQ(3, self->p.c.n_monitors);
+	EXPECT_TRUE(self->p.c.monitor[0].qmp);
+	EXPECT_FALSE(self->p.c.monitor[0].chardev.wait);
+	EXPECT_FALSE(self->p.c.monitor[1].qmp);
+	EXPECT_STREQ("/m", self->p.c.monitor[1].chardev.path);
+	/* Who listens waits, unless told otherwise; who calls does not. */
+	EXPECT_TRUE(self->p.c.monitor[1].chardev.wait);
+	EXPECT_FALSE(self->p.c.monitor[2].chardev.server);
+	EXPECT_FALSE(self->p.c.monitor[2].chardev.wait);
+	EXPECT_STREQ("8d5f21c4-4a1b-4f3e-9d0a-0123456789ab", self->p.c.uuid);
+}
+
+TEST_F(cmdline, who_has_the_terminal)
+{
+	static const struct {
+		const char *line;
+		enum chardev_kind serial;
+		bool mux, no_monitor;
+	} cases[] = {
+		{ "-kernel k", CHARDEV_STDIO, true, false },
+		{ "-kernel k -nographic -monitor none", CHARDEV_STDIO, true, true },
+		{ "-kernel k -serial mon:stdio -monitor unix:/m", CHARDEV_STDIO, true, false },
+		{ "-kernel k -monitor stdio", CHARDEV_NULL, false, true },
+		{ "-kernel k -qmp stdio", CHARDEV_NULL, false, false },
+		{ "-kernel k -daemonize", CHARDEV_NULL, false, false },
+		{ "-kernel k -daemonize -serial mon:pty", CHARDEV_PTY, true, false },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		parse(&self->p, cases[i].line);
+		ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s: %s", cases[i].line,
+							  self->p.e.text);
+		EXPECT_EQ(cases[i].serial, self->p.c.serial.kind) TH_LOG("%s", cases[i].line);
+		EXPECT_EQ(cases[i].mux, self->p.c.serial.mux);
+		EXPECT_EQ(cases[i].no_monitor, self->p.c.no_monitor) TH_LOG("%s", cases[i].line);
+		config_free(&self->p.c);
+	}
+	memset(&self->p.c, 0, sizeof(self->p.c));
+}
+
 TEST_F(cmdline, memory_takes_the_suffixes)
 {
 	static const struct {
