@@ -276,6 +276,12 @@ static void vm_say_waiting(struct vm *vm, const char *path)
 	vm->say(text);
 }
 
+/* Who is waited for does not come any more, since a signal came: the loop answers that. */
+static int vm_waited(int ret)
+{
+	return ret == -EINTR ? 0 : ret;
+}
+
 static int vm_create_serial(struct vm *vm, struct error *e)
 {
 	int ret;
@@ -286,7 +292,8 @@ static int vm_create_serial(struct vm *vm, struct error *e)
 		vm_say_waiting(vm, vm->cfg->serial.path);
 	ret = serial_init(&vm->serial, &vm->machine, X86_PORT_COM1, X86_IRQ_COM1, e);
 	if (!ret)
-		ret = chardev_init(&vm->chardev, &vm->machine, &vm->cfg->serial, vm->signal_fd, e);
+		ret = vm_waited(chardev_init(&vm->chardev, &vm->machine, &vm->cfg->serial,
+					     vm->signal_fd, e));
 	if (ret)
 		return ret;
 	chardev_attach(&vm->chardev, &vm->serial);
@@ -307,7 +314,8 @@ static int vm_create_monitors(struct vm *vm, struct error *e)
 
 		if (cfg->chardev.wait)
 			vm_say_waiting(vm, cfg->chardev.path);
-		ret = monitor_open(&vm->monitor, cfg->qmp, &cfg->chardev, vm->signal_fd, e);
+		ret = vm_waited(monitor_open(&vm->monitor, cfg->qmp, &cfg->chardev,
+					     vm->signal_fd, e));
 		if (ret) {
 			error_prefix(e, cfg->where);
 			return ret;

@@ -128,8 +128,8 @@ static void print_pci_device(FILE *out, struct json_object *d)
 	if (json_object_array_length(regions)) {
 		r = json_object_array_get_idx(regions, 0);
 		at = monitor_get_int(r, "address");
-		fprintf(out, "      BAR0: 32 bit memory at 0x%08" PRIx64 " [0x%08" PRIx64 "].\n", at,
-			at + monitor_get_int(r, "size") - 1);
+		fprintf(out, "      BAR0: 32 bit memory at 0x%08" PRIx64 " [0x%08" PRIx64 "].\n",
+			at, at + monitor_get_int(r, "size") - 1);
 	}
 	fprintf(out, "      id \"%s\"\n", monitor_get_string(d, "qdev_id"));
 }
