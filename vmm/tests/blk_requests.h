@@ -85,6 +85,34 @@ TEST_F(disk, what_is_written_is_on_the_disk_and_read_back)
 	EXPECT_EQ(0, memcmp(data, blk_payload(g, 0), 4096));
 }
 
+TEST_F(disk, a_pause_takes_no_requests_and_loses_none)
+{
+	struct blk_rig *g = &self->g;
+	u8 data[4096];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		fill(data, sizeof(data), i + 1);
+		memcpy(blk_payload(g, 0), data, sizeof(data));
+		virtio_pause(&g->b.v);
+		blk_ask(g, 0, 0, VIRTIO_BLK_T_OUT, 8, 4096);
+		usleep(20000);
+		EXPECT_EQ(BLK_NOT_YET, *blk_status(g, 0));
+		EXPECT_FALSE(on_disk(g, 4096, data, sizeof(data)));
+		/* Its user may look for another size meanwhile; that does not end it. */
+		EXPECT_EQ(0, blk_refresh(&g->b));
+		EXPECT_EQ(0, g->b.ops->update(g->b.backend, &g->b.disk));
+		EXPECT_EQ(BLK_NOT_YET, *blk_status(g, 0));
+		virtio_resume(&g->b.v);
+		ASSERT_LE(0, blk_await(g, 0));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, *blk_status(g, 0));
+		ASSERT_EQ(VIRTIO_BLK_S_OK, blk_do(g, VIRTIO_BLK_T_FLUSH, 0, 0));
+		EXPECT_TRUE(on_disk(g, 4096, data, sizeof(data)));
+	}
+	/* And it may end in one. */
+	virtio_pause(&g->b.v);
+}
+
 TEST_F(disk, the_serial_number_is_cut_to_twenty_bytes)
 {
 	struct blk_rig *g = &self->g;
