@@ -369,6 +369,29 @@ static int device_check(const struct config *c, struct device_config *d, struct 
 	return 0;
 }
 
+/* Hardware that others emulate, by how its names begin, and what does its work here. */
+static void device_hint(const char *driver, struct error *e)
+{
+	static const struct {
+		const char *begin, *instead;
+	} emulated[] = {
+		{ "e1000", "virtio-net-pci" }, { "rtl8139", "virtio-net-pci" },
+		{ "ne2k", "virtio-net-pci" }, { "pcnet", "virtio-net-pci" },
+		{ "vmxnet3", "virtio-net-pci" }, { "i8255", "virtio-net-pci" },
+		{ "igb", "virtio-net-pci" }, { "tulip", "virtio-net-pci" },
+		{ "ide-", "virtio-blk-pci" }, { "scsi-", "virtio-blk-pci" },
+		{ "nvme", "virtio-blk-pci" }, { "ahci", "virtio-blk-pci" },
+		{ "lsi", "virtio-blk-pci" }, { "megasas", "virtio-blk-pci" },
+		{ "virtio-scsi", "virtio-blk-pci" }, { "usb-storage", "virtio-blk-pci" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(emulated); i++)
+		if (!strncmp(driver, emulated[i].begin, strlen(emulated[i].begin)))
+			error_hint(e, "Only virtio devices are there: use %s.",
+				   emulated[i].instead);
+}
+
 int config_add_device(struct config *c, const char *arg, struct error *e)
 {
 	struct device_config *d;
@@ -382,8 +405,11 @@ int config_add_device(struct config *c, const char *arg, struct error *e)
 				 "or reserved", driver);
 	d = &c->device[c->n_devices];
 	d->type = device_type_find(driver);
-	if (!d->type)
-		return error_set(e, EINVAL, "'%s' is not a valid device model name", driver);
+	if (!d->type) {
+		error_set(e, EINVAL, "'%s' is not a valid device model name", driver);
+		device_hint(driver, e);
+		return -EINVAL;
+	}
 	ret = config_where(&d->where, "device", arg, e);
 	if (!ret)
 		ret = opt_defaults(&d->type->table, d, e);

@@ -53,6 +53,28 @@ TEST_F(cmdline, defaults_are_those_of_qemu)
 	EXPECT_TRUE(self->p.c.serial.mux);
 }
 
+TEST_F(cmdline, emulated_hardware_has_its_substitute_named)
+{
+	static const struct {
+		const char *line, *hint;
+	} cases[] = {
+		{ "-kernel k -device e1000,netdev=a", "Only virtio devices are there: use "
+		  "virtio-net-pci." },
+		{ "-kernel k -device ide-hd,drive=a", "Only virtio devices are there: use "
+		  "virtio-blk-pci." },
+		{ "-kernel k -device bogus", "" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		parse(&self->p, cases[i].line);
+		EXPECT_EQ(-EINVAL, self->p.ret);
+		EXPECT_STREQ(cases[i].hint, self->p.e.hint);
+		config_free(&self->p.c);
+	}
+	memset(&self->p.c, 0, sizeof(self->p.c));
+}
+
 TEST_F(cmdline, monitors)
 {
 	parse(&self->p, "-kernel k -nographic -S -daemonize -serial unix:/s,server,nowait "
