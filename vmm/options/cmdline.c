@@ -266,6 +266,8 @@ static int take_cdrom(struct config *c, const char *arg, struct error *e)
 	return -EINVAL;
 }
 
+static int take_readconfig(struct config *c, const char *arg, struct error *e);
+
 struct cmd_option {
 	const char *name;
 	const char *arg;	/* its argument in the help, NULL if it has none */
@@ -306,6 +308,7 @@ static const struct cmd_option cmd_options[] = {
 	{ "name", "NAME", "name of the guest", take_name },
 	{ "uuid", "UUID", "what the monitors tell of it", config_set_uuid },
 	{ "pidfile", "FILE", "write the process id there", take_pidfile },
+	{ "readconfig", "FILE", "take options from a file", take_readconfig },
 	{ "machine", "[type=]NAME[,...]", "taken where it changes nothing", take_machine },
 	{ "M", "[type=]NAME[,...]", NULL, take_machine },
 	{ "cpu", "host", "taken where it changes nothing", take_cpu },
@@ -425,6 +428,17 @@ static const struct cmd_option *find_option(const char *name)
 		if (!strcmp(cmd_options[i].name, name))
 			return &cmd_options[i];
 	return NULL;
+}
+
+static int take_from_file(struct config *c, const char *option, const char *arg,
+			  struct error *e)
+{
+	return find_option(option)->take(c, arg, e);
+}
+
+static int take_readconfig(struct config *c, const char *arg, struct error *e)
+{
+	return config_read_file(c, arg, take_from_file, e);
 }
 
 static int take_option(struct config *c, int argc, char **argv, int *i, struct error *e)

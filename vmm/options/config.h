@@ -155,6 +155,13 @@ enum config_result {
 int config_parse(struct config *c, int argc, char **argv, struct error *e);
 void config_free(struct config *c);
 
+/* An option by its name, and its argument. */
+typedef int (*config_take)(struct config *c, const char *option, const char *arg,
+			   struct error *e);
+
+/* -readconfig: options in a file, each handed to @take. */
+int config_read_file(struct config *c, const char *path, config_take take, struct error *e);
+
 /* The pieces, by option. */
 int config_add_netdev(struct config *c, const char *arg, struct error *e);
 int config_add_device(struct config *c, const char *arg, struct error *e);

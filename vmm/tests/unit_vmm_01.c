@@ -3,6 +3,9 @@
  * The command line: what is taken, what it becomes, and the words in which what is
  * wrong is refused.
  */
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "kselftest_harness.h"
 #include "options/config.h"
 
@@ -70,6 +73,69 @@ TEST_F(cmdline, emulated_hardware_has_its_substitute_named)
 		parse(&self->p, cases[i].line);
 		EXPECT_EQ(-EINVAL, self->p.ret);
 		EXPECT_STREQ(cases[i].hint, self->p.e.hint);
+		config_free(&self->p.c);
+	}
+	memset(&self->p.c, 0, sizeof(self->p.c));
+}
+
+/* Parse a file of options. */
+static void read_config(struct cmdline *p, const char *text)
+{
+	char path[] = "/tmp/configXXXXXX", line[64];
+	int fd = mkstemp(path);
+
+	if (write(fd, text, strlen(text)) < 0)
+		abort();
+	close(fd);
+	snprintf(line, sizeof(line), "-smp 3 -readconfig %s", path);
+	parse(p, line);
+	unlink(path);
+}
+
+TEST_F(cmdline, an_option_file)
+{
+	read_config(&self->p, "# a guest\n[machine]\n  type = \"q35\"\n  kernel = \"a,b\"\n"
+		    "  append = \"x=1 y\"\n\n[memory]\nsize = \"512\"\n\n"
+		    "[drive \"d0\"]\n\tfile = \"c,d\"\n\tif = \"none\"\n"
+		    "[device \"blk0\"]\ndriver=\"virtio-blk-pci\"\ndrive=\"d0\"\naddr=\"5\"\n"
+		    "[netdev \"n0\"]\n type = \"tap\"\n[device]\n driver = \"virtio-net\"\n"
+		    " netdev = \"n0\"");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	EXPECT_STREQ("a,b", self->p.c.kernel);
+	EXPECT_STREQ("x=1 y", self->p.c.append);
+	EXPECT_EQ(512 * MIB, self->p.c.ram_size);
+	EXPECT_EQ(3, self->p.c.cpus);
+	ASSERT_EQ(1, self->p.c.n_drives);
+	EXPECT_STREQ("c,d", self->p.c.drive[0].file);
+	ASSERT_EQ(2, self->p.c.n_devices);
+	EXPECT_STREQ("blk0", self->p.c.device[0].id);
+	EXPECT_STREQ("5", self->p.c.device[0].addr);
+	EXPECT_STREQ("n0", self->p.c.device[1].net.netdev);
+}
+
+TEST_F(cmdline, what_is_wrong_in_an_option_file)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+		{ "[machine]\n[bogus]\n", ":2: There is no option group 'bogus'" },
+		{ "\nsize = \"1\"\n", ":2: no group defined" },
+		{ "[memory]\nsize = 1\n", ":2: parse error: a value stands in double quotes" },
+		{ "[memory]\nsize\n", ":2: parse error" },
+		{ "[memory\n", ":1: parse error" },
+		{ "[memory \"a]\n", ":1: parse error" },
+		{ "[memory]\nsize = \"0\"\n", ":1: ram size too small: the least is 8 MiB" },
+		{ "[device \"a\"]\ndriver = \"x\"\n\n[memory]\n",
+		  ":1: 'x' is not a valid device model name" },
+	};
+	size_t i, len;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		read_config(&self->p, cases[i].text);
+		EXPECT_GT(0, self->p.ret);
+		len = strlen(self->p.e.text);
+		ASSERT_LE(strlen(cases[i].message), len);
+		EXPECT_STREQ(cases[i].message, self->p.e.text + len - strlen(cases[i].message));
 		config_free(&self->p.c);
 	}
 	memset(&self->p.c, 0, sizeof(self->p.c));
