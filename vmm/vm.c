@@ -205,6 +205,21 @@ static int vm_init_rng(struct vm *vm, struct vm_device *d, struct error *e)
 	return rng_init(&d->rng, &vm->machine, vm_ring_features(d->cfg), e);
 }
 
+static int vm_init_balloon(struct vm *vm, struct vm_device *d, struct error *e)
+{
+	const struct balloon_config *cfg = &d->cfg->balloon;
+	const struct balloon_dev_config dev = {
+		.features = vm_ring_features(d->cfg),
+		.deflate_on_oom = cfg->deflate_on_oom,
+		.reporting = cfg->free_page_reporting,
+		.page_poison = cfg->page_poison,
+		.interval = cfg->interval,
+	};
+
+	d->v = &d->balloon.v;
+	return balloon_init(&d->balloon, &vm->machine, &dev, e);
+}
+
 static int vm_init_device(struct vm *vm, struct vm_device *d, struct error *e)
 {
 	struct virtio_pci_config pci = {
@@ -226,6 +241,9 @@ static int vm_init_device(struct vm *vm, struct vm_device *d, struct error *e)
 		break;
 	case DEVICE_RNG:
 		ret = vm_init_rng(vm, d, e);
+		break;
+	case DEVICE_BALLOON:
+		ret = vm_init_balloon(vm, d, e);
 		break;
 	}
 	if (ret)
@@ -265,6 +283,8 @@ static void vm_destroy_device(struct vm_device *d)
 	virtio_destroy(d->v);
 	if (d->cfg->type->kind == DEVICE_9P)
 		fsdev_destroy(&d->fsdev);
+	if (d->cfg->type->kind == DEVICE_BALLOON)
+		balloon_destroy(&d->balloon);
 }
 
 /* It may take a while, until someone does something about it. */

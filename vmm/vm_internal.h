@@ -7,6 +7,7 @@
 #include "backend/fsdev.h"
 #include "backend/netdev.h"
 #include "dev/acpi_pm.h"
+#include "dev/balloon.h"
 #include "dev/blk.h"
 #include "dev/legacy.h"
 #include "dev/net.h"
@@ -37,6 +38,7 @@ struct vm_device {
 		struct net_dev net;
 		struct blk_dev blk;
 		struct rng_dev rng;
+		struct balloon_dev balloon;
 		struct {
 			struct p9_dev p9;
 			struct fsdev fsdev;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Role: allocate guest memory and translate guest-physical addresses.
- * Threads: built and freed by main; ram_ptr() in any thread.
+ * Threads: built and freed by main; ram_ptr() and ram_discard() in any thread.
  * Locks: none; the table does not change while the guest runs.
  */
 #include "ram.h"
@@ -83,4 +83,10 @@ void *ram_ptr(const struct ram *r, u64 gpa, u64 len)
 			       reg->hva + (gpa - reg->gpa) : NULL;
 	}
 	return NULL;
+}
+
+void ram_discard(void *hva, u64 len)
+{
+	/* Advice, too: memory that the host's user locked stays where it is. */
+	madvise(hva, len, MADV_DONTNEED);
 }

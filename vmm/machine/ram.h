@@ -27,4 +27,11 @@ void ram_destroy(struct ram *r);
 /* Host address of [gpa, gpa + len), or NULL unless one region holds all of it. */
 void *ram_ptr(const struct ram *r, u64 gpa, u64 len);
 
+/*
+ * Give whole pages of one region back to the host. They read as zeroes from now on and
+ * are backed again when somebody writes them: the guest, this program, or the kernel on
+ * behalf of a device.
+ */
+void ram_discard(void *hva, u64 len);
+
 #endif /* FERRY_VMM_MACHINE_RAM_H */

@@ -296,6 +296,8 @@ static const struct cmd_option cmd_options[] = {
 	  "a directory and its device in one ('-virtfs help')", config_add_virtfs },
 	{ "device", "DRIVER[,PROP=VALUE,...]",
 	  "add a device ('-device help', '-device DRIVER,help')", config_add_device },
+	{ "balloon", "virtio[,addr=ADDR]|none", "a -device virtio-balloon-pci, or none",
+	  config_add_balloon },
 	{ "serial", "DEV", "stdio, mon:stdio, unix:PATH[,server=on|off][,wait=on|off], file:PATH, "
 	  "pty, null\n        or none (default: mon:stdio)", config_set_serial },
 	{ "monitor", "DEV", "the monitor (HMP) on stdio or unix:PATH[,server=on|off]"

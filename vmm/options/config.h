@@ -55,6 +55,13 @@ struct rng_config {
 	char *filename;
 };
 
+/* -device virtio-balloon-pci,... */
+struct balloon_config {
+	bool deflate_on_oom, free_page_reporting, page_poison;
+	bool free_page_hint;		/* must be off */
+	u32 interval;			/* seconds between statistics */
+};
+
 /* What every virtio-pci device takes. */
 struct virtio_config {
 	u32 vectors;		/* VIRTIO_VECTORS_AUTO: as many as it has queues, and some */
@@ -77,6 +84,7 @@ struct device_config {
 		struct blk_config blk;
 		struct p9_config p9;
 		struct rng_config rng;
+		struct balloon_config balloon;
 	};
 
 	char *where;
@@ -87,6 +95,7 @@ enum device_kind {
 	DEVICE_BLK,
 	DEVICE_9P,
 	DEVICE_RNG,
+	DEVICE_BALLOON,
 };
 
 /* One kind of -device. */
@@ -168,6 +177,7 @@ int config_add_device(struct config *c, const char *arg, struct error *e);
 int config_add_drive(struct config *c, const char *arg, struct error *e);
 int config_add_fsdev(struct config *c, const char *arg, struct error *e);
 int config_add_virtfs(struct config *c, const char *arg, struct error *e);
+int config_add_balloon(struct config *c, const char *arg, struct error *e);
 int config_set_memory(struct config *c, const char *arg, struct error *e);
 int config_set_smp(struct config *c, const char *arg, struct error *e);
 int config_set_serial(struct config *c, const char *arg, struct error *e);
@@ -188,6 +198,10 @@ int config_check_blk(const struct blk_config *b, struct error *e);
 int config_add_drive_devices(struct config *c, struct error *e);
 int config_check_drive(struct config *c, struct device_config *d, struct error *e);
 struct drive_config *config_find_drive(struct config *c, const char *id);
+
+/* There may be one balloon. */
+int config_check_balloon(const struct config *c, const struct balloon_config *b,
+			 struct error *e);
 
 /* Likewise the exported directories'. */
 int config_check_p9(const struct p9_config *p, struct error *e);

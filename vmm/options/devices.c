@@ -212,6 +212,24 @@ static const struct opt_row rng_rows[] = {
 	{ "period", OPT_IGNORED },
 };
 
+#define BALLOON(field)	offsetof(struct device_config, balloon.field)
+
+static const struct opt_row balloon_rows[] = {
+	DEVICE_ROWS,
+	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
+	  .help = "MSI-X vectors; as many as the queues need" },
+	{ "deflate-on-oom", OPT_BOOL, BALLOON(deflate_on_oom), .def = "off",
+	  .help = "let the guest take memory back before it kills for want of some" },
+	{ "free-page-reporting", OPT_BOOL, BALLOON(free_page_reporting), .def = "off",
+	  .help = "take memory that the guest has no use for, as long as it has none" },
+	{ "page-poison", OPT_BOOL, BALLOON(page_poison), .def = "on",
+	  .help = "keep what the guest wrote to free pages" },
+	{ "free-page-hint", OPT_BOOL, BALLOON(free_page_hint), .def = "off",
+	  .help = "must be off: it is for migration" },
+	{ "guest-stats-polling-interval", OPT_UINT, BALLOON(interval), .def = "0",
+	  .help = "seconds between statistics, 0 for none" },
+};
+
 static const struct device_type device_types[] = {
 	{
 		.kind = DEVICE_NET, .name = "virtio-net-pci", .alias = "virtio-net",
@@ -232,6 +250,12 @@ static const struct device_type device_types[] = {
 		.kind = DEVICE_RNG, .name = "virtio-rng-pci", .alias = "virtio-rng",
 		.bus = "PCI", .desc = "Virtio entropy source",
 		.table = { "driver", "virtio-rng-pci", rng_rows, ARRAY_SIZE(rng_rows) },
+	},
+	{
+		.kind = DEVICE_BALLOON, .name = "virtio-balloon-pci", .alias = "virtio-balloon",
+		.bus = "PCI", .desc = "Virtio memory balloon",
+		.table = { "driver", "virtio-balloon-pci", balloon_rows,
+			   ARRAY_SIZE(balloon_rows) },
 	},
 };
 
@@ -363,6 +387,8 @@ static int device_check(const struct config *c, struct device_config *d, struct 
 		return config_check_blk(&d->blk, e);
 	case DEVICE_9P:
 		return config_check_p9(&d->p9, e);
+	case DEVICE_BALLOON:
+		return config_check_balloon(c, &d->balloon, e);
 	case DEVICE_RNG:
 		break;
 	}
