@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "dev/balloon.h"
@@ -354,11 +355,28 @@ static void put_stat(rig *r, unsigned int i, u16 tag, u64 val)
 	s[i] = (struct virtio_balloon_stat){ tag, val };
 }
 
+/* Let a timer run out now that was to within @ns; false if it was not. */
+static bool run_out(rig *r, const struct loop_source *timer, u64 ns)
+{
+	const struct itimerspec now = { .it_value.tv_nsec = 1 };
+	struct pollfd p = { timer->fd, POLLIN };
+	struct itimerspec t;
+
+	if (timerfd_gettime(timer->fd, &t) ||
+	    t.it_value.tv_sec * 1000000000ULL + t.it_value.tv_nsec > ns)
+		return false;
+	if ((t.it_value.tv_sec || t.it_value.tv_nsec) && timerfd_settime(timer->fd, 0, &now, NULL))
+		return false;
+	if (poll(&p, 1, 10000) != 1)
+		return false;
+	testvm_run_loop(&r->t);
+	return true;
+}
+
 TEST_F(balloon, statistics_are_kept_and_asked_for_again)
 {
 	const struct ring_piece p = { LIST, 4 * 10 + 7, false };
 	const struct balloon_stats *s = &self->b.stats;
-	struct pollfd timer;
 
 	EXPECT_EQ(0, s->updated);
 	EXPECT_EQ(BALLOON_STAT_UNKNOWN, s->value[VIRTIO_BALLOON_S_MEMFREE]);
@@ -375,10 +393,8 @@ TEST_F(balloon, statistics_are_kept_and_asked_for_again)
 	EXPECT_STREQ("stat-free-memory", balloon_stat_name(VIRTIO_BALLOON_S_MEMFREE));
 	EXPECT_EQ(NULL, balloon_stat_name(BALLOON_STATS));
 
-	ASSERT_EQ(0, balloon_set_interval(&self->b, 1));
-	timer = (struct pollfd){ self->b.poll.fd, POLLIN };
-	ASSERT_EQ(1, poll(&timer, 1, 60000));
-	testvm_run_loop(&self->t);
+	ASSERT_EQ(0, balloon_set_interval(&self->b, 3));
+	ASSERT_TRUE(run_out(self, &self->b.poll, 3000000000));
 	EXPECT_TRUE(answered(self, BALLOON_STATISTICS, 1));
 	ASSERT_EQ(0, balloon_set_interval(&self->b, 0));
 
@@ -395,14 +411,12 @@ TEST_F(balloon, statistics_are_kept_and_asked_for_again)
 TEST_F(balloon, statistics_of_a_queue_that_ended_are_left_alone)
 {
 	const struct ring_piece good = { LIST, 10, false }, bad = { LIST, 10, true };
-	struct pollfd timer = { self->b.poll.fd, POLLIN };
 
 	EXPECT_FALSE(send_chain(self, BALLOON_STATISTICS, &good, 1));
 	EXPECT_FALSE(send_chain(self, BALLOON_STATISTICS, &bad, 1));
 	EXPECT_TRUE(ended(self));
-	ASSERT_EQ(0, balloon_set_interval(&self->b, 1));
-	ASSERT_EQ(1, poll(&timer, 1, 60000));
-	testvm_run_loop(&self->t);
+	ASSERT_EQ(0, balloon_set_interval(&self->b, 3));
+	ASSERT_TRUE(run_out(self, &self->b.poll, 3000000000));
 	EXPECT_FALSE(answered(self, BALLOON_STATISTICS, 1));
 }
 
@@ -418,16 +432,6 @@ static void set_actual(rig *r, u32 pages)
 {
 	r->b.v.ops->config_write(&r->b.v, offsetof(struct virtio_balloon_config, actual), &pages,
 				 4);
-}
-
-/* The timer that tells of changes may take up to a second. */
-static bool wait_change(rig *r, unsigned int n)
-{
-	struct pollfd timer = { r->b.tell.fd, POLLIN };
-
-	while (r->changes < n && poll(&timer, 1, 60000) == 1)
-		testvm_run_loop(&r->t);
-	return r->changes == n;
 }
 
 TEST_F(balloon, target_and_actual_size)
@@ -454,20 +458,23 @@ TEST_F(balloon, target_and_actual_size)
 
 	set_actual(self, 5);
 	EXPECT_EQ(0, self->changes);
-	ASSERT_TRUE(wait_change(self, 1));
+	ASSERT_TRUE(run_out(self, &self->b.tell, 1));
+	EXPECT_EQ(1, self->changes);
 	EXPECT_EQ(RAM_SIZE - 5 * PAGE, self->actual);
 	/* Many at once are one. */
 	set_actual(self, 6);
 	set_actual(self, UINT32_MAX);
 	testvm_run_loop(&self->t);
 	EXPECT_EQ(1, self->changes);
-	ASSERT_TRUE(wait_change(self, 2));
+	ASSERT_TRUE(run_out(self, &self->b.tell, 1000000000));
+	EXPECT_EQ(2, self->changes);
 	EXPECT_EQ(0, self->actual);
 	/* A new driver begins with everything, and with the target that was set. */
 	ASSERT_TRUE(start(self, variant->packed));
 	EXPECT_EQ(RAM_SIZE, balloon_actual(&self->b));
 	EXPECT_EQ(RAM_SIZE / PAGE, config32(self, 0));
-	ASSERT_TRUE(wait_change(self, 3));
+	ASSERT_TRUE(run_out(self, &self->b.tell, 1000000000));
+	EXPECT_EQ(3, self->changes);
 }
 
 TEST_F(balloon, random_numbers_never_leave_memory)
