@@ -220,6 +220,18 @@ static int vm_init_balloon(struct vm *vm, struct vm_device *d, struct error *e)
 	return balloon_init(&d->balloon, &vm->machine, &dev, e);
 }
 
+static int vm_init_vsock(struct vm *vm, struct vm_device *d, struct error *e)
+{
+	const struct vhost_vsock_config cfg = {
+		.features = vm_ring_features(d->cfg),
+		.cid = d->cfg->vsock.guest_cid,
+		.vhostdev = d->cfg->vsock.vhostdev,
+	};
+
+	d->v = &d->vsock.v;
+	return vhost_vsock_init(&d->vsock, &vm->machine, &cfg, e);
+}
+
 static int vm_init_device(struct vm *vm, struct vm_device *d, struct error *e)
 {
 	struct virtio_pci_config pci = {
@@ -244,6 +256,9 @@ static int vm_init_device(struct vm *vm, struct vm_device *d, struct error *e)
 		break;
 	case DEVICE_BALLOON:
 		ret = vm_init_balloon(vm, d, e);
+		break;
+	case DEVICE_VSOCK:
+		ret = vm_init_vsock(vm, d, e);
 		break;
 	}
 	if (ret)
@@ -285,6 +300,8 @@ static void vm_destroy_device(struct vm_device *d)
 		fsdev_destroy(&d->fsdev);
 	if (d->cfg->type->kind == DEVICE_BALLOON)
 		balloon_destroy(&d->balloon);
+	if (d->cfg->type->kind == DEVICE_VSOCK)
+		vhost_vsock_destroy(&d->vsock);
 }
 
 /* It may take a while, until someone does something about it. */

@@ -6,6 +6,7 @@
 #include "backend/drive.h"
 #include "backend/fsdev.h"
 #include "backend/netdev.h"
+#include "backend/vhost_vsock.h"
 #include "dev/acpi_pm.h"
 #include "dev/balloon.h"
 #include "dev/blk.h"
@@ -39,6 +40,7 @@ struct vm_device {
 		struct blk_dev blk;
 		struct rng_dev rng;
 		struct balloon_dev balloon;
+		struct vhost_vsock vsock;
 		struct {
 			struct p9_dev p9;
 			struct fsdev fsdev;

@@ -62,6 +62,12 @@ struct balloon_config {
 	u32 interval;			/* seconds between statistics */
 };
 
+/* -device vhost-vsock-pci,... */
+struct vsock_config {
+	u32 guest_cid;
+	char *vhostdev;
+};
+
 /* What every virtio-pci device takes. */
 struct virtio_config {
 	u32 vectors;		/* VIRTIO_VECTORS_AUTO: as many as it has queues, and some */
@@ -85,6 +91,7 @@ struct device_config {
 		struct p9_config p9;
 		struct rng_config rng;
 		struct balloon_config balloon;
+		struct vsock_config vsock;
 	};
 
 	char *where;
@@ -96,6 +103,7 @@ enum device_kind {
 	DEVICE_9P,
 	DEVICE_RNG,
 	DEVICE_BALLOON,
+	DEVICE_VSOCK,
 };
 
 /* One kind of -device. */

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+
+#include <linux/vm_sockets.h>
 
 #include "../dev/net_bits.h"
 #include "config.h"
@@ -230,6 +233,18 @@ static const struct opt_row balloon_rows[] = {
 	  .help = "seconds between statistics, 0 for none" },
 };
 
+#define VSOCK(field)	offsetof(struct device_config, vsock.field)
+
+static const struct opt_row vsock_rows[] = {
+	DEVICE_ROWS,
+	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
+	  .help = "MSI-X vectors; as many as the queues need" },
+	{ "guest-cid", OPT_UINT, VSOCK(guest_cid), .def = "0",
+	  .help = "the guest's address, from 3 on" },
+	{ "vhostdev", OPT_STRING, VSOCK(vhostdev), .def = "/dev/vhost-vsock",
+	  .help = "vhost device" },
+};
+
 static const struct device_type device_types[] = {
 	{
 		.kind = DEVICE_NET, .name = "virtio-net-pci", .alias = "virtio-net",
@@ -256,6 +271,11 @@ static const struct device_type device_types[] = {
 		.bus = "PCI", .desc = "Virtio memory balloon",
 		.table = { "driver", "virtio-balloon-pci", balloon_rows,
 			   ARRAY_SIZE(balloon_rows) },
+	},
+	{
+		.kind = DEVICE_VSOCK, .name = "vhost-vsock-pci", .alias = "vhost-vsock",
+		.bus = "PCI", .desc = "Sockets between host and guest",
+		.table = { "driver", "vhost-vsock-pci", vsock_rows, ARRAY_SIZE(vsock_rows) },
 	},
 };
 
@@ -361,6 +381,18 @@ static int device_check_net(struct net_config *n, struct error *e)
 	return 0;
 }
 
+/* Below are the hypervisor, this machine and the host; the last one is anybody. */
+static int device_check_vsock(const struct vsock_config *s, struct error *e)
+{
+	if (s->guest_cid <= VMADDR_CID_HOST)
+		return error_set(e, ERANGE, "guest-cid property must be greater than %u",
+				 VMADDR_CID_HOST);
+	if (s->guest_cid == VMADDR_CID_ANY)
+		return error_set(e, ERANGE, "guest-cid property must be less than %u",
+				 VMADDR_CID_ANY);
+	return 0;
+}
+
 static int device_check(const struct config *c, struct device_config *d, struct error *e)
 {
 	unsigned int i;
@@ -389,6 +421,8 @@ static int device_check(const struct config *c, struct device_config *d, struct 
 		return config_check_p9(&d->p9, e);
 	case DEVICE_BALLOON:
 		return config_check_balloon(c, &d->balloon, e);
+	case DEVICE_VSOCK:
+		return device_check_vsock(&d->vsock, e);
 	case DEVICE_RNG:
 		break;
 	}
