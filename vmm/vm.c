@@ -215,9 +215,11 @@ static int vm_init_balloon(struct vm *vm, struct vm_device *d, struct error *e)
 		.page_poison = cfg->page_poison,
 		.interval = cfg->interval,
 	};
+	int ret = balloon_init(&d->balloon, &vm->machine, &dev, e);
 
 	d->v = &d->balloon.v;
-	return balloon_init(&d->balloon, &vm->machine, &dev, e);
+	vm_watch_balloon(vm, &d->balloon);
+	return ret;
 }
 
 static int vm_init_vsock(struct vm *vm, struct vm_device *d, struct error *e)

@@ -98,6 +98,17 @@ static const struct monitor_command rows[] = {
 	  .print = vm_print_vhost },
 	{ "query-chardev", "info chardev", "show what is behind serial port and monitors",
 	  .run = vm_query_chardev, .print = vm_print_chardev },
+	{ "balloon", "balloon", "ask the guest to get along with that much memory",
+	  { { "value", MONITOR_MEGABYTES } }, .run = vm_do_balloon },
+	{ "query-balloon", "info balloon", "show how much memory the guest has",
+	  .run = vm_query_balloon, .print = vm_print_balloon },
+	{ "qom-list", "qom-list", "list what is in an object", { { "path", MONITOR_STRING } },
+	  .run = vm_qom_list, .print = vm_print_qom_list },
+	{ "qom-get", "qom-get", "show a property of a device",
+	  { { "path", MONITOR_STRING }, { "property", MONITOR_STRING } },
+	  .run = vm_qom_get, .print = vm_print_qom_value },
+	{ "qom-set", "qom-set", "set one", { { "path", MONITOR_STRING },
+	  { "property", MONITOR_STRING }, { "value", MONITOR_ANY } }, .run = vm_qom_set },
 };
 
 const struct monitor_table vm_commands = { rows, ARRAY_SIZE(rows), FERRY_VERSION };

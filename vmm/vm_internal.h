@@ -104,6 +104,19 @@ int vm_query_block(void *vm, struct json_object *args, struct json_object **ret,
 int vm_query_pci(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_query_vhost(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 
+/* vm_balloon.c: likewise, and its event. */
+void vm_watch_balloon(struct vm *vm, struct balloon_dev *b);
+int vm_do_balloon(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_query_balloon(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+void vm_print_balloon(FILE *out, struct json_object *ret);
+
+/* vm_qom.c: likewise. */
+int vm_qom_list(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_qom_get(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_qom_set(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+void vm_print_qom_list(FILE *out, struct json_object *ret);
+void vm_print_qom_value(FILE *out, struct json_object *ret);
+
 /* vm_print.c: the same for people. */
 void vm_print_network(FILE *out, struct json_object *ret);
 void vm_print_block(FILE *out, struct json_object *ret);

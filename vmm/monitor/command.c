@@ -88,6 +88,7 @@ static bool type_fits(enum monitor_arg_type type, struct json_object *val)
 	case MONITOR_INT:
 	case MONITOR_MEGABYTES:
 		return json_object_is_type(val, json_type_int);
+	case MONITOR_ANY:
 	case MONITOR_OPTIONS:
 		break;
 	}
@@ -202,6 +203,19 @@ static int parse_number(const struct monitor_arg *a, const char *word, s64 *val,
 	return 0;
 }
 
+static void parse_any(const struct monitor_arg *a, const char *word, struct json_object *args)
+{
+	struct error e;
+	s64 val;
+
+	if (!strcmp(word, "on") || !strcmp(word, "off"))
+		monitor_add_bool(args, a->name, !strcmp(word, "on"));
+	else if (!parse_number(a, word, &val, &e))
+		monitor_add_int(args, a->name, val);
+	else
+		monitor_add_string(args, a->name, word);
+}
+
 static int parse_arg(const struct monitor_arg *a, char *word, struct json_object *args,
 		     struct error *e)
 {
@@ -211,6 +225,9 @@ static int parse_arg(const struct monitor_arg *a, char *word, struct json_object
 	switch (a->type) {
 	case MONITOR_STRING:
 		monitor_add_string(args, a->name, word);
+		return 0;
+	case MONITOR_ANY:
+		parse_any(a, word, args);
 		return 0;
 	case MONITOR_OPTIONS:
 		parse_options(word, a->name, args);

@@ -20,6 +20,7 @@ enum monitor_arg_type {
 	MONITOR_BOOL,		/* typed: on or off */
 	MONITOR_LIST,		/* cannot be typed */
 	MONITOR_MEGABYTES,	/* bytes in JSON; typed: MiB unless a suffix says otherwise */
+	MONITOR_ANY,		/* typed: a number, on, off, or else a string */
 	MONITOR_OPTIONS,	/* the rest: members of any name; typed: VALUE,KEY=VALUE,... */
 };
 
@@ -29,7 +30,7 @@ struct monitor_arg {
 	bool optional;
 };
 
-#define MONITOR_ARGS	2
+#define MONITOR_ARGS	3
 
 struct monitor_command {
 	const char *qmp;	/* its name in QMP, NULL if it has none there */
