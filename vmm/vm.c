@@ -234,6 +234,43 @@ static int vm_init_vsock(struct vm *vm, struct vm_device *d, struct error *e)
 	return vhost_vsock_init(&d->vsock, &vm->machine, &cfg, e);
 }
 
+/* It may take a while, until someone does something about it. */
+static void vm_say_waiting(struct vm *vm, const char *path)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "waiting for connection on: unix:%s,server=on", path);
+	vm->say(text);
+}
+
+/* Nobody need be behind it. */
+static int vm_attach_console(struct vm *vm, struct vm_device *d, struct error *e)
+{
+	const struct chardev_config *cfg = d->cfg->console.chardev;
+	int ret;
+
+	if (!cfg)
+		return 0;
+	if (cfg->wait)
+		vm_say_waiting(vm, cfg->path);
+	ret = chardev_init(&d->chardev, &vm->machine, cfg, vm->signal_fd, e);
+	if (ret)
+		return ret;
+	chardev_attach_console(&d->chardev, &d->console);
+	if (d->chardev.notice[0])
+		vm->say(d->chardev.notice);
+	return cfg->mux && !vm->cfg->no_monitor ?
+	       monitor_open_mux(&vm->monitor, &d->chardev, e) : 0;
+}
+
+static int vm_init_console(struct vm *vm, struct vm_device *d, struct error *e)
+{
+	int ret = console_init(&d->console, &vm->machine, vm_ring_features(d->cfg), e);
+
+	d->v = &d->console.v;
+	return ret ?: vm_attach_console(vm, d, e);
+}
+
 static int vm_init_device(struct vm *vm, struct vm_device *d, struct error *e)
 {
 	struct virtio_pci_config pci = {
@@ -261,6 +298,9 @@ static int vm_init_device(struct vm *vm, struct vm_device *d, struct error *e)
 		break;
 	case DEVICE_VSOCK:
 		ret = vm_init_vsock(vm, d, e);
+		break;
+	case DEVICE_CONSOLE:
+		ret = vm_init_console(vm, d, e);
 		break;
 	}
 	if (ret)
@@ -304,15 +344,10 @@ static void vm_destroy_device(struct vm_device *d)
 		balloon_destroy(&d->balloon);
 	if (d->cfg->type->kind == DEVICE_VSOCK)
 		vhost_vsock_destroy(&d->vsock);
-}
-
-/* It may take a while, until someone does something about it. */
-static void vm_say_waiting(struct vm *vm, const char *path)
-{
-	char text[160];
-
-	snprintf(text, sizeof(text), "waiting for connection on: unix:%s,server=on", path);
-	vm->say(text);
+	if (d->cfg->type->kind == DEVICE_CONSOLE) {
+		chardev_destroy(&d->chardev);
+		console_destroy(&d->console);
+	}
 }
 
 /* Who is waited for does not come any more, since a signal came: the loop answers that. */

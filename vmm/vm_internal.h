@@ -10,6 +10,7 @@
 #include "dev/acpi_pm.h"
 #include "dev/balloon.h"
 #include "dev/blk.h"
+#include "dev/console.h"
 #include "dev/legacy.h"
 #include "dev/net.h"
 #include "dev/p9.h"
@@ -41,6 +42,10 @@ struct vm_device {
 		struct rng_dev rng;
 		struct balloon_dev balloon;
 		struct vhost_vsock vsock;
+		struct {
+			struct console_dev console;
+			struct chardev chardev;
+		};
 		struct {
 			struct p9_dev p9;
 			struct fsdev fsdev;

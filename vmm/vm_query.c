@@ -133,6 +133,9 @@ int vm_query_chardev(void *opaque, struct json_object *args, struct json_object 
 	*ret = json_object_new_array();
 	if (cfg->serial.kind != CHARDEV_NONE)
 		add_chardev(*ret, "serial0", &cfg->serial);
+	for (i = 0; i < cfg->n_chardevs; i++)
+		if (cfg->chardev[i].used)
+			add_chardev(*ret, cfg->chardev[i].id, &cfg->chardev[i].cfg);
 	for (i = 0; i < cfg->n_monitors; i++) {
 		if (cfg->monitor[i].chardev.kind == CHARDEV_NONE)
 			continue;

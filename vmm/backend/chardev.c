@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Role: the host's end of a serial port: the terminal, a file, a pseudo-terminal
+ * Role: the host's end of a serial port or a console: the terminal, a file, a pseudo-terminal
  *	or nothing. Waits for neither direction: input is read only as far as the
  *	port has room, output is taken only as far as the descriptor takes it.
  * Threads: main (descriptors ready), vCPUs (the guest reads and writes).
@@ -116,13 +116,13 @@ static bool chardev_escape_key(struct chardev *c, u8 key)
 /* Give the guest what its port has room for. */
 static void chardev_deliver(struct chardev *c)
 {
-	unsigned int n = serial_room(c->serial);
+	unsigned int n = c->port_ops->room(c->port);
 
 	n = n < c->n_pending ? n : c->n_pending;
 	if (!n)
 		return;
 	c->n_pending -= n;
-	serial_receive(c->serial, c->pending, n);
+	c->port_ops->receive(c->port, c->pending, n);
 	memmove(c->pending, c->pending + n, c->n_pending);
 }
 
@@ -162,7 +162,7 @@ static unsigned int chardev_room(const struct chardev *c)
 		return CHARDEV_PENDING;
 	if (c->mux)
 		return CHARDEV_PENDING - c->n_pending;
-	return serial_room(c->serial);
+	return c->port_ops->room(c->port);
 }
 
 static void chardev_hang_up(struct chardev *c)
@@ -180,7 +180,7 @@ static void chardev_hang_up(struct chardev *c)
 	if (c->clients.ready)
 		loop_add(&c->m->loop, &c->clients, EPOLLIN);
 	/* What waited for room waits for nobody now. */
-	serial_writable(c->serial);
+	c->port_ops->writable(c->port);
 }
 
 static void chardev_stop_input(struct chardev *c)
@@ -255,7 +255,7 @@ static void chardev_out_ready(void *opaque, u32 events)
 	(void)events;
 	loop_del(&c->m->loop, &c->out);
 	chardev_flush_text(c);
-	serial_writable(c->serial);
+	c->port_ops->writable(c->port);
 }
 
 static size_t chardev_send(void *backend, const u8 *buf, size_t len)
@@ -273,7 +273,7 @@ static size_t chardev_send(void *backend, const u8 *buf, size_t len)
 	return 0;
 }
 
-static const struct serial_backend_ops chardev_ops = {
+static const struct chars_backend_ops chardev_ops = {
 	.send = chardev_send,
 	.resume = chardev_resume,
 };
@@ -296,7 +296,7 @@ static void chardev_raw(struct chardev *c)
 	c->raw = !tcsetattr(c->in_fd, TCSANOW, &t);
 }
 
-static int chardev_open_pty(struct chardev *c, struct error *e)
+static int chardev_open_pty(struct chardev *c, const struct chardev_config *cfg, struct error *e)
 {
 	struct termios t;
 	char name[64];
@@ -315,8 +315,8 @@ static int chardev_open_pty(struct chardev *c, struct error *e)
 	}
 	c->in_fd = c->out_fd;
 	c->lossy = true;
-	snprintf(c->notice, sizeof(c->notice), "char device redirected to %s (label serial0)",
-		 name);
+	snprintf(c->notice, sizeof(c->notice), "char device redirected to %s (label %s)", name,
+		 cfg->label ?: "serial0");
 	return 0;
 }
 
@@ -389,7 +389,7 @@ int chardev_init(struct chardev *c, struct machine *m, const struct chardev_conf
 			return error_errno(e, errno, "could not open '%s'", cfg->path);
 		break;
 	case CHARDEV_PTY:
-		return chardev_open_pty(c, e);
+		return chardev_open_pty(c, cfg, e);
 	case CHARDEV_SOCKET:
 		return chardev_open_socket(c, cfg, abort_fd, e);
 	case CHARDEV_NULL:
@@ -399,18 +399,30 @@ int chardev_init(struct chardev *c, struct machine *m, const struct chardev_conf
 	return 0;
 }
 
-void chardev_attach(struct chardev *c, struct serial *s)
+static void chardev_begin(struct chardev *c, const struct chars_port_ops *ops, void *port)
 {
-	c->serial = s;
+	c->port_ops = ops;
+	c->port = port;
 	c->in = (struct loop_source){ .fd = c->in_fd, .ready = chardev_in_ready, .opaque = c };
 	c->out = (struct loop_source){ .fd = c->out_fd, .ready = chardev_out_ready,
 				       .opaque = c };
 	c->clients = (struct loop_source){ .fd = c->listen_fd, .ready = chardev_client,
 					   .opaque = c };
-	serial_set_backend(s, &chardev_ops, c);
 	if (c->listen_fd >= 0 && c->in_fd < 0)
 		loop_add(&c->m->loop, &c->clients, EPOLLIN);
 	chardev_watch_input(c);
+}
+
+void chardev_attach(struct chardev *c, struct serial *s)
+{
+	serial_set_backend(s, &chardev_ops, c);
+	chardev_begin(c, &serial_port_ops, s);
+}
+
+void chardev_attach_console(struct chardev *c, struct console_dev *console)
+{
+	console_set_backend(console, &chardev_ops, c);
+	chardev_begin(c, &console_port_ops, console);
 }
 
 void chardev_set_monitor(struct chardev *c, const struct chardev_monitor *monitor)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Character devices: what -serial names. */
+/* Character devices: what -serial and -chardev name. */
 #ifndef FERRY_VMM_BACKEND_CHARDEV_H
 #define FERRY_VMM_BACKEND_CHARDEV_H
 
 #include <termios.h>
 
+#include "../dev/console.h"
 #include "../dev/serial.h"
 
 enum chardev_kind {
@@ -22,6 +23,7 @@ struct chardev_config {
 	char *path;		/* of CHARDEV_FILE and CHARDEV_SOCKET */
 	bool server;		/* clients come to the socket; else it is one of another's */
 	bool wait;		/* go on only once the first has come */
+	const char *label;	/* what it is called in messages */
 };
 
 /* The monitor behind C-a c. Called under the machine's lock. */
@@ -39,7 +41,8 @@ struct chardev_monitor {
 
 struct chardev {
 	struct machine *m;
-	struct serial *serial;
+	const struct chars_port_ops *port_ops;
+	void *port;
 	int in_fd, out_fd, peer_fd;
 	int file_fd;		/* stands for an in_fd that cannot be watched */
 	int listen_fd;		/* of a socket that clients come to */
@@ -63,7 +66,10 @@ struct chardev {
 /* @abort_fd becomes readable when waiting for a client shall end. */
 int chardev_init(struct chardev *c, struct machine *m, const struct chardev_config *cfg,
 		 int abort_fd, struct error *e);
+
+/* Begin to read and write for a serial port, or for a console. */
 void chardev_attach(struct chardev *c, struct serial *s);
+void chardev_attach_console(struct chardev *c, struct console_dev *console);
 
 /* Restores the terminal. */
 void chardev_destroy(struct chardev *c);

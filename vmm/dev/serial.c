@@ -239,7 +239,7 @@ void serial_reset(struct serial *s)
 	s->rx_count = 0;
 }
 
-void serial_set_backend(struct serial *s, const struct serial_backend_ops *ops, void *backend)
+void serial_set_backend(struct serial *s, const struct chars_backend_ops *ops, void *backend)
 {
 	s->ops = ops;
 	s->backend = backend;
@@ -268,3 +268,24 @@ void serial_writable(struct serial *s)
 	serial_flush_tx(s);
 	serial_update_irq(s);
 }
+
+static unsigned int serial_port_room(void *port)
+{
+	return serial_room(port);
+}
+
+static void serial_port_receive(void *port, const u8 *buf, unsigned int len)
+{
+	serial_receive(port, buf, len);
+}
+
+static void serial_port_writable(void *port)
+{
+	serial_writable(port);
+}
+
+const struct chars_port_ops serial_port_ops = {
+	.room = serial_port_room,
+	.receive = serial_port_receive,
+	.writable = serial_port_writable,
+};

@@ -4,26 +4,15 @@
 #define FERRY_VMM_DEV_SERIAL_H
 
 #include "../machine/machine.h"
+#include "chars.h"
 
 #define SERIAL_FIFO	16U
-
-/* What stands behind a serial port. Called under the machine's lock. */
-struct serial_backend_ops {
-	/*
-	 * Send; returns how many bytes were taken. After fewer than @len,
-	 * serial_writable() is owed when more can be.
-	 */
-	size_t (*send)(void *backend, const u8 *buf, size_t len);
-
-	/* The guest has read: serial_room() is no longer 0. */
-	void (*resume)(void *backend);
-};
 
 struct serial {
 	struct machine *m;
 	int irq_fd;
 	bool irq_high;
-	const struct serial_backend_ops *ops;
+	const struct chars_backend_ops *ops;
 	void *backend;
 
 	u8 ier, lcr, mcr, scr, fcr;
@@ -40,11 +29,12 @@ int serial_init(struct serial *s, struct machine *m, u16 port, u32 irq, struct e
 void serial_destroy(struct serial *s);
 void serial_reset(struct serial *s);
 
-void serial_set_backend(struct serial *s, const struct serial_backend_ops *ops, void *backend);
+void serial_set_backend(struct serial *s, const struct chars_backend_ops *ops, void *backend);
 
-/* For the backend, under the machine's lock. */
+/* For the backend, under the machine's lock: the same twice, by name and as a port. */
 unsigned int serial_room(const struct serial *s);
 void serial_receive(struct serial *s, const u8 *buf, unsigned int len);
 void serial_writable(struct serial *s);
+extern const struct chars_port_ops serial_port_ops;
 
 #endif /* FERRY_VMM_DEV_SERIAL_H */

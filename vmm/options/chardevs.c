@@ -157,6 +157,8 @@ static unsigned int config_stdio_users(const struct config *c)
 
 	for (i = 0; i < c->n_monitors; i++)
 		n += c->monitor[i].chardev.kind == CHARDEV_STDIO;
+	for (i = 0; i < c->n_chardevs; i++)
+		n += c->chardev[i].cfg.kind == CHARDEV_STDIO;
 	return n;
 }
 

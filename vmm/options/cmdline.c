@@ -296,6 +296,9 @@ static const struct cmd_option cmd_options[] = {
 	  "a directory and its device in one ('-virtfs help')", config_add_virtfs },
 	{ "device", "DRIVER[,PROP=VALUE,...]",
 	  "add a device ('-device help', '-device DRIVER,help')", config_add_device },
+	{ "chardev", "BACKEND,id=ID[,...]",
+	  "stdio, socket, file, pty or null for a -device virtconsole ('-chardev help')",
+	  config_add_chardev },
 	{ "balloon", "virtio[,addr=ADDR]|none", "a -device virtio-balloon-pci, or none",
 	  config_add_balloon },
 	{ "serial", "DEV", "stdio, mon:stdio, unix:PATH[,server=on|off][,wait=on|off], file:PATH, "
@@ -412,6 +415,7 @@ static int take_help(const struct cmd_option *o, const char *arg)
 	    (!strcmp(o->name, "netdev") && print_netdev_help(arg)) ||
 	    (!strcmp(o->name, "drive") && print_table_help(o->name, &drive_table, arg)) ||
 	    (!strcmp(o->name, "fsdev") && print_table_help(o->name, &fsdev_table, arg)) ||
+	    (!strcmp(o->name, "chardev") && print_table_help(o->name, &chardev_table, arg)) ||
 	    (!strcmp(o->name, "virtfs") && print_table_help(o->name, &virtfs_table, arg)))
 		return CONFIG_DONE;
 	if ((!strcmp(o->name, "machine") || !strcmp(o->name, "M")) && !strcmp(arg, "help")) {
@@ -484,7 +488,8 @@ static int config_check(struct config *c, struct error *e)
 		error_hint(e, "Use -kernel FILE; 'ferry -help' lists the options.");
 		return -EINVAL;
 	}
-	return config_check_chardevs(c, e) ?: config_check_devices(c, e);
+	return config_check_chardevs(c, e) ?: config_check_ports(c, e) ?:
+	       config_check_devices(c, e);
 }
 
 int config_parse(struct config *c, int argc, char **argv, struct error *e)
@@ -524,4 +529,5 @@ void config_free(struct config *c)
 	free(c->append);
 	free(c->pidfile);
 	config_free_chardevs(c);
+	config_free_consoles(c);
 }

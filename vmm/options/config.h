@@ -68,6 +68,12 @@ struct vsock_config {
 	char *vhostdev;
 };
 
+/* -device virtio-serial-pci,... with -device virtconsole,... on it */
+struct console_config {
+	/* Concluded by options/. */
+	const struct chardev_config *chardev;	/* NULL: there is no virtconsole */
+};
+
 /* What every virtio-pci device takes. */
 struct virtio_config {
 	u32 vectors;		/* VIRTIO_VECTORS_AUTO: as many as it has queues, and some */
@@ -92,6 +98,7 @@ struct device_config {
 		struct rng_config rng;
 		struct balloon_config balloon;
 		struct vsock_config vsock;
+		struct console_config console;
 	};
 
 	char *where;
@@ -104,6 +111,7 @@ enum device_kind {
 	DEVICE_RNG,
 	DEVICE_BALLOON,
 	DEVICE_VSOCK,
+	DEVICE_CONSOLE,
 };
 
 /* One kind of -device. */
@@ -136,6 +144,29 @@ struct monitor_config {
 
 #define CONFIG_MONITORS_MAX	8
 
+/* -chardev */
+struct chardev_option {
+	char *backend;
+	char *id;
+	char *path;
+	bool server, wait, mux;
+
+	/* Concluded by options/. */
+	struct chardev_config cfg;
+	bool used;
+};
+
+/* -device virtconsole */
+struct port_config {
+	char *driver;
+	char *id;
+	char *chardev;
+	char *bus;
+	char *where;
+};
+
+#define CONFIG_CHARDEVS_MAX	8
+
 #define CONFIG_DEVICES_MAX	31	/* slots of bus 0 beside the host bridge */
 
 struct config {
@@ -152,6 +183,11 @@ struct config {
 	bool no_monitor;	/* -monitor none: none behind C-a c either */
 	unsigned int n_monitors;
 	struct monitor_config monitor[CONFIG_MONITORS_MAX];
+
+	unsigned int n_chardevs;
+	struct chardev_option chardev[CONFIG_CHARDEVS_MAX];
+	unsigned int n_ports;
+	struct port_config port[CONFIG_CHARDEVS_MAX];
 
 	unsigned int n_netdevs;
 	struct netdev_config netdev[CONFIG_DEVICES_MAX];
@@ -206,6 +242,14 @@ int config_check_blk(const struct blk_config *b, struct error *e);
 int config_add_drive_devices(struct config *c, struct error *e);
 int config_check_drive(struct config *c, struct device_config *d, struct error *e);
 struct drive_config *config_find_drive(struct config *c, const char *id);
+
+/* Character devices with names, and the ports of consoles that they are behind. */
+extern const struct opt_table chardev_table;
+int config_add_chardev(struct config *c, const char *arg, struct error *e);
+bool config_is_port(const char *driver);
+int config_add_port(struct config *c, const char *arg, struct error *e);
+int config_check_ports(struct config *c, struct error *e);
+void config_free_consoles(struct config *c);
 
 /* There may be one balloon. */
 int config_check_balloon(const struct config *c, const struct balloon_config *b,

@@ -245,6 +245,13 @@ static const struct opt_row vsock_rows[] = {
 	  .help = "vhost device" },
 };
 
+static const struct opt_row console_rows[] = {
+	DEVICE_ROWS,
+	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
+	  .help = "MSI-X vectors; as many as the queues need" },
+	{ "max_ports", OPT_IGNORED },
+};
+
 static const struct device_type device_types[] = {
 	{
 		.kind = DEVICE_NET, .name = "virtio-net-pci", .alias = "virtio-net",
@@ -276,6 +283,12 @@ static const struct device_type device_types[] = {
 		.kind = DEVICE_VSOCK, .name = "vhost-vsock-pci", .alias = "vhost-vsock",
 		.bus = "PCI", .desc = "Sockets between host and guest",
 		.table = { "driver", "vhost-vsock-pci", vsock_rows, ARRAY_SIZE(vsock_rows) },
+	},
+	{
+		.kind = DEVICE_CONSOLE, .name = "virtio-serial-pci", .alias = "virtio-serial",
+		.bus = "PCI", .desc = "Virtio console; its port is -device virtconsole,chardev=ID",
+		.table = { "driver", "virtio-serial-pci", console_rows,
+			   ARRAY_SIZE(console_rows) },
 	},
 };
 
@@ -424,6 +437,7 @@ static int device_check(const struct config *c, struct device_config *d, struct 
 	case DEVICE_VSOCK:
 		return device_check_vsock(&d->vsock, e);
 	case DEVICE_RNG:
+	case DEVICE_CONSOLE:
 		break;
 	}
 	return 0;
@@ -460,6 +474,8 @@ int config_add_device(struct config *c, const char *arg, struct error *e)
 
 	if (!opt_peek(arg, "driver", "driver", driver, sizeof(driver)))
 		return error_set(e, EINVAL, "Parameter 'driver' is missing");
+	if (config_is_port(driver))
+		return config_add_port(c, arg, e);
 	if (c->n_devices == CONFIG_DEVICES_MAX)
 		return error_set(e, ENOSPC, "PCI: no slot/function available for %s, all in use "
 				 "or reserved", driver);

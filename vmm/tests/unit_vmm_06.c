@@ -41,7 +41,7 @@ static void sink_resume(void *backend)
 	((struct sink *)backend)->resumed++;
 }
 
-static const struct serial_backend_ops sink_ops = { sink_send, sink_resume };
+static const struct chars_backend_ops sink_ops = { sink_send, sink_resume };
 
 FIXTURE(dev) {
 	struct testvm t;
