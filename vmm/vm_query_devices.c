@@ -190,6 +190,8 @@ static const char *device_vhost(const struct vm_device *d)
 		return drive->use_vhost ? drive->cfg->vhostdev : NULL;
 	case DEVICE_9P:
 		return d->fsdev.use_vhost ? d->fsdev.cfg->vhostdev : NULL;
+	case DEVICE_VSOCK:
+		return d->cfg->vsock.vhostdev;
 	default:
 		return NULL;
 	}

@@ -224,8 +224,8 @@ int config_check_ports(struct config *c, struct error *e)
 	}
 	for (i = 0; i < c->n_chardevs && !ret; i++)
 		if (c->chardev[i].mux && c->serial.mux)
-			ret = error_set(e, EBUSY, "chardev '%s': mux=on is the serial port's already",
-					c->chardev[i].id);
+			ret = error_set(e, EBUSY, "chardev '%s': mux=on is the serial port's "
+					"already", c->chardev[i].id);
 	return ret;
 }
 

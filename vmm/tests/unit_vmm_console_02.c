@@ -56,7 +56,8 @@ TEST_F(line, a_console_on_a_socket)
 
 TEST_F(line, a_console_on_the_terminal_takes_it_from_the_serial_port)
 {
-	parse(self, "-chardev stdio,id=c,mux=on -device virtio-serial -device virtconsole,chardev=c");
+	parse(self, "-chardev stdio,id=c,mux=on -device virtio-serial "
+	      "-device virtconsole,chardev=c");
 	ASSERT_EQ(CONFIG_RUN, self->ret) TH_LOG("%s", self->e.text);
 	EXPECT_TRUE(self->c.device[0].console.chardev->mux);
 	EXPECT_EQ(CHARDEV_NULL, self->c.serial.kind);
