@@ -45,7 +45,7 @@ static const char *group_option(const char *group)
 		{ "memory", "m" }, { "smp-opts", "smp" }, { "name", "name" },
 		{ "machine", "machine" }, { "accel", "accel" }, { "device", "device" },
 		{ "netdev", "netdev" }, { "drive", "drive" }, { "fsdev", "fsdev" },
-		{ "virtfs", "virtfs" },
+		{ "virtfs", "virtfs" }, { "chardev", "chardev" },
 	};
 	size_t i;
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The command line of consoles, and the words in which what is wrong is refused. */
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "kselftest_harness.h"
 #include "options/config.h"
 
@@ -71,6 +74,27 @@ TEST_F(line, two_consoles_by_their_buses)
 	ASSERT_EQ(CONFIG_RUN, self->ret) TH_LOG("%s", self->e.text);
 	EXPECT_EQ(CHARDEV_PTY, self->c.device[0].console.chardev->kind);
 	EXPECT_EQ(CHARDEV_NULL, self->c.device[1].console.chardev->kind);
+}
+
+TEST_F(line, a_console_from_a_file)
+{
+	static const char text[] =
+		"[chardev \"c\"]\n  backend = \"file\"\n  path = \"/p\"\n"
+		"[device]\n  driver = \"virtio-serial-pci\"\n"
+		"[device \"v\"]\n  driver = \"virtconsole\"\n  chardev = \"c\"\n";
+	char path[] = "/tmp/consoleXXXXXX", line[64];
+	int fd = mkstemp(path);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ((ssize_t)sizeof(text) - 1, write(fd, text, sizeof(text) - 1));
+	close(fd);
+	snprintf(line, sizeof(line), "-readconfig %s", path);
+	parse(self, line);
+	unlink(path);
+	ASSERT_EQ(CONFIG_RUN, self->ret) TH_LOG("%s", self->e.text);
+	ASSERT_EQ(1, self->c.n_devices);
+	ASSERT_NE(NULL, self->c.device[0].console.chardev);
+	EXPECT_EQ(CHARDEV_FILE, self->c.device[0].console.chardev->kind);
 }
 
 #define SERIAL	"-device virtio-serial-pci "
