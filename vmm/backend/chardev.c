@@ -263,14 +263,12 @@ static size_t chardev_send(void *backend, const u8 *buf, size_t len)
 	struct chardev *c = backend;
 	ssize_t n = chardev_write(c, buf, len);
 
-	if (n >= 0)
-		return n;
 	/* Nobody is there, or nobody need be. */
-	if (n != -EAGAIN || c->lossy)
+	if (n == (ssize_t)len || (n < 0 && (n != -EAGAIN || c->lossy)))
 		return len;
 	if (!c->out.added && loop_add(&c->m->loop, &c->out, EPOLLOUT))
 		return len;
-	return 0;
+	return n < 0 ? 0 : n;
 }
 
 static const struct chars_backend_ops chardev_ops = {

@@ -38,14 +38,30 @@ void monitor_init(struct monitor *mon, struct machine *m, const struct monitor_t
 	*mon = (struct monitor){ .m = m, .table = t, .vm = vm };
 }
 
+void monitor_listen_again(struct monitor *mon)
+{
+	struct monitor_listener *l;
+
+	for (l = mon->listeners; l; l = l->next) {
+		if (mon->n_sessions >= MONITOR_CLIENTS)
+			loop_del(&mon->m->loop, &l->source);
+		else if (!l->source.added)
+			loop_add(&mon->m->loop, &l->source, EPOLLIN);
+	}
+}
+
 static void monitor_client(void *opaque, u32 events)
 {
 	struct monitor_listener *l = opaque;
+	struct monitor *mon = l->mon;
 	int fd = sock_accept(l->fd);
 
 	(void)events;
-	if (fd >= 0)
-		session_open(l->mon, l->qmp, fd, fd);
+	if (fd >= 0 && !session_open(mon, l->qmp, fd, fd))
+		monitor_listen_again(mon);
+	else if (fd == -EMFILE || fd == -ENFILE)
+		/* It stays ready, and is no more use than that until someone leaves. */
+		loop_del(&mon->m->loop, &l->source);
 }
 
 static int monitor_listen(struct monitor *mon, bool qmp, const struct chardev_config *cfg,
@@ -76,7 +92,8 @@ static int monitor_listen(struct monitor *mon, bool qmp, const struct chardev_co
 		if (ret)
 			return error_errno(e, ret, "waiting for a client on %s", path);
 	}
-	ret = loop_add(&mon->m->loop, &l->source, EPOLLIN);
+	/* Unless the client has come and gone, and it listens already. */
+	ret = l->source.added ? 0 : loop_add(&mon->m->loop, &l->source, EPOLLIN);
 	return ret ? error_errno(e, ret, "event loop") : 0;
 }
 
@@ -165,8 +182,6 @@ void monitor_destroy(struct monitor *mon)
 {
 	struct monitor_listener *l;
 
-	while (mon->sessions)
-		session_close(mon->sessions);
 	while (mon->listeners) {
 		l = mon->listeners;
 		mon->listeners = l->next;
@@ -177,6 +192,8 @@ void monitor_destroy(struct monitor *mon)
 		free(l->path);
 		free(l);
 	}
+	while (mon->sessions)
+		session_close(mon->sessions);
 	free(mon->mux);
 	mon->mux = NULL;
 }

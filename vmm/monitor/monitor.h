@@ -9,6 +9,9 @@
 #include "../backend/chardev.h"
 #include "command.h"
 
+/* Clients at once; further ones wait until one of them leaves. */
+#define MONITOR_CLIENTS	64U
+
 struct monitor_session;
 struct monitor_listener;
 struct monitor_mux;
@@ -18,6 +21,7 @@ struct monitor {
 	const struct monitor_table *table;
 	void *vm;
 	struct monitor_session *sessions;	/* a list */
+	unsigned int n_sessions;
 	struct monitor_listener *listeners;	/* likewise */
 	struct monitor_mux *mux;		/* NULL: none behind a serial port */
 };

@@ -237,6 +237,7 @@ int session_open(struct monitor *mon, bool qmp, int in_fd, int out_fd)
 	s->out = (struct loop_source){ out_fd, session_out, s, false };
 	s->next = mon->sessions;
 	mon->sessions = s;
+	mon->n_sessions++;
 	ret = session_start(s);
 	if (ret)
 		session_close(s);
@@ -245,13 +246,15 @@ int session_open(struct monitor *mon, bool qmp, int in_fd, int out_fd)
 
 void session_close(struct monitor_session *s)
 {
-	struct monitor_session **at = &s->mon->sessions;
+	struct monitor *mon = s->mon;
+	struct monitor_session **at = &mon->sessions;
 
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
-	loop_del(&s->mon->m->loop, &s->in);
-	loop_del(&s->mon->m->loop, &s->out);
+	mon->n_sessions--;
+	loop_del(&mon->m->loop, &s->in);
+	loop_del(&mon->m->loop, &s->out);
 	if (s->is_qmp)
 		qmp_destroy(&s->qmp);
 	if (s->file_fd >= 0)
@@ -262,4 +265,5 @@ void session_close(struct monitor_session *s)
 		close(s->out_fd);
 	free(s->unread);
 	free(s);
+	monitor_listen_again(mon);
 }

@@ -43,7 +43,10 @@ int session_open(struct monitor *mon, bool qmp, int in_fd, int out_fd);
 /* Append to what the client is to read. */
 void session_say(struct monitor_session *s, const char *text, size_t len);
 
-/* Write what can be written, disconnect and free. */
+/* Disconnect and free. */
 void session_close(struct monitor_session *s);
+
+/* monitor.c: listen again, or not while there are as many clients as there may be. */
+void monitor_listen_again(struct monitor *mon);
 
 #endif /* FERRY_VMM_MONITOR_SESSION_H */

@@ -119,6 +119,34 @@ TEST_F(hmp, a_socket_takes_clients_and_is_gone_after)
 	close(b);
 }
 
+TEST_F(hmp, more_clients_than_there_may_be_wait)
+{
+	struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path,
+				      .server = true };
+	int fd[MONITOR_CLIENTS + 1];
+	size_t i;
+
+	/* One is there already. */
+	ASSERT_EQ(0, monitor_open(&self->r.mon, true, &cfg, -1, &self->r.e));
+	for (i = 0; i < MONITOR_CLIENTS + 1; i++) {
+		fd[i] = sock_connect(self->path, &self->r.e);
+		ASSERT_LE(0, fd[i]);
+		EXPECT_TRUE(rig_hear(&self->r, fd[i]));
+		EXPECT_EQ(i < MONITOR_CLIENTS - 1, self->r.len > 0) TH_LOG("%zu", i);
+	}
+	EXPECT_EQ(MONITOR_CLIENTS, self->r.mon.n_sessions);
+	for (i = 0; i < 2; i++) {
+		close(fd[i]);
+		testvm_run_loop(&self->r.t);
+		EXPECT_TRUE(rig_hear(&self->r, fd[MONITOR_CLIENTS - 1 + i]));
+		EXPECT_LT(0, self->r.len);
+	}
+	for (i = 2; i < MONITOR_CLIENTS + 1; i++)
+		close(fd[i]);
+	testvm_run_loop(&self->r.t);
+	EXPECT_EQ(1, self->r.mon.n_sessions);
+}
+
 TEST_F(hmp, a_dead_socket_is_replaced_and_a_file_is_not)
 {
 	int fd = sock_listen(self->path, &self->r.e);
