@@ -240,13 +240,13 @@ def ping(count=3):
     sh("ping", "-c", str(count), "-i", "0.2", "-W", "10", GUEST_IP)
 
 
-def echo(size=ECHO_BYTES):
+def echo(size=ECHO_BYTES, place=(GUEST_IP, 7)):
     """Send random bytes to the guest's echo port and expect them back."""
     data = os.urandom(size)
 
     def connect():
         try:
-            return socket.create_connection((GUEST_IP, 7), timeout=10)
+            return socket.create_connection(place, timeout=10)
         except OSError:
             return None
     connection = wait_for("the guest's echo port", connect, 60)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Role: one -netdev: open the tap, decide between the kernel and our own threads,
- *	and start and stop pairs of queues on whichever it is.
+ * Role: one -netdev: open the tap or the network in user space, decide between the
+ *	kernel and our own threads, and start and stop pairs of queues on whichever it is.
  * Threads: main, and vCPUs (a driver becomes ready, or resets).
  * Locks: the machine's lock is held by the caller once the guest runs.
  */
@@ -136,6 +136,18 @@ static void netdev_destroy_loop(struct netdev *nd)
 	nd->loop = NULL;
 }
 
+static int netdev_init_user(struct netdev *nd, struct error *e)
+{
+	int fd = user_net_create(&nd->user, &nd->cfg->user, e), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = tap_adopt(&nd->tap, fd, "user", e);
+	if (ret)
+		close(fd);
+	return ret ?: netdev_init_loop(nd, e);
+}
+
 /* Whether a failure of the kernel's side is the end, or a reason to do without. */
 static bool netdev_insists(const struct netdev_config *cfg)
 {
@@ -148,6 +160,8 @@ int netdev_init(struct netdev *nd, struct machine *m, const struct netdev_config
 	int ret;
 
 	*nd = (struct netdev){ .cfg = cfg, .m = m, .warn = warn };
+	if (cfg->is_user)
+		return netdev_init_user(nd, e);
 	ret = netdev_open_tap(nd, e);
 	if (ret)
 		return ret;
@@ -169,6 +183,8 @@ void netdev_destroy(struct netdev *nd)
 	free(nd->vhost);
 	nd->vhost = NULL;
 	netdev_destroy_loop(nd);
+	user_net_destroy(nd->user);
+	nd->user = NULL;
 	tap_close(&nd->tap);
 	nd->m = NULL;
 }
@@ -254,6 +270,9 @@ static int netdev_start(void *backend, struct net_dev *n, unsigned int pairs)
 
 	nd->dev = n;
 	nd->pairs = 0;
+	ret = nd->user ? user_net_start(nd->user) : 0;
+	if (ret)
+		return ret;
 	ret = netdev_set_pairs(nd, pairs);
 	if (!ret || !nd->use_vhost)
 		return ret;

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* -netdev: a tap and what moves its packets, the kernel (vhost) or our threads. */
+/*
+ * -netdev: a tap, or a network in user space that looks like one, and what moves its
+ * packets, the kernel (vhost) or our threads.
+ */
 #ifndef FERRY_VMM_BACKEND_NETDEV_H
 #define FERRY_VMM_BACKEND_NETDEV_H
 
 #include "../dev/net.h"
 #include "netloop.h"
 #include "tap.h"
+#include "user_net.h"
 #include "vhost_net.h"
 
 #define NETDEV_PAIRS_MAX	128U
 
-/* -netdev tap,... */
+/* -netdev tap,... and -netdev user,... */
 struct netdev_config {
 	char *type;
 	char *id;
@@ -27,6 +31,9 @@ struct netdev_config {
 	u64 sndbuf;
 	u32 poll_us;
 
+	bool is_user;		/* concluded by options/: then @user counts, and not the above */
+	struct user_net_config user;
+
 	char *where;		/* "-netdev tap,...", for messages */
 };
 
@@ -38,6 +45,7 @@ struct netdev {
 	struct machine *m;
 	netdev_warn warn;
 	struct tap tap;
+	struct user_net *user;		/* behind the "tap", or NULL */
 	bool use_vhost;
 	struct vhost *vhost;	/* one a pair */
 	struct netloop *loop;		/* one a pair */

@@ -251,6 +251,16 @@ int tap_open(struct tap *t, const struct tap_config *cfg, struct error *e)
 	return ret;
 }
 
+int tap_adopt(struct tap *t, int fd, const char *name, struct error *e)
+{
+	*t = (struct tap){ .fd = malloc(sizeof(int)) };
+	if (!t->fd)
+		return error_errno(e, ENOMEM, "tap");
+	snprintf(t->name, sizeof(t->name), "%s", name);
+	t->fd[t->n++] = fd;
+	return 0;
+}
+
 void tap_close(struct tap *t)
 {
 	unsigned int i;

@@ -29,6 +29,9 @@ struct tap {
 };
 
 int tap_open(struct tap *t, const struct tap_config *cfg, struct error *e);
+
+/* Take @fd, which gives and takes a frame a read or write, for a tap of one queue. */
+int tap_adopt(struct tap *t, int fd, const char *name, struct error *e);
 void tap_close(struct tap *t);
 
 /* The offloads the guest takes: VIRTIO_NET_F_GUEST_* bits. */

@@ -282,8 +282,11 @@ static const struct cmd_option cmd_options[] = {
 	{ "kernel", "FILE", "bzImage, or ELF with a PVH entry", take_kernel },
 	{ "initrd", "FILE", "initial RAM disk", take_initrd },
 	{ "append", "CMDLINE", "kernel command line", take_append },
-	{ "netdev", "tap,id=ID[,...]", "host side of a network card ('-netdev help')",
+	{ "netdev", "tap|user,id=ID[,...]", "host side of a network card ('-netdev help')",
 	  config_add_netdev },
+	{ "nic", "tap|user[,model=virtio][,...]", "a network card and its host side in one",
+	  config_add_nic },
+	{ "net", "nic|tap|user[,...]", "one of the two", config_add_net },
 	{ "drive", "file=FILE[,...]", "a disk ('-drive help')", config_add_drive },
 	{ "hda", "FILE", "the first disk; -hdb, -hdc and -hdd are the others", take_hda },
 	{ "hdb", "FILE", NULL, take_hdb },
@@ -381,13 +384,13 @@ static bool print_device_help(const char *arg)
 static bool print_netdev_help(const char *arg)
 {
 	if (!strcmp(arg, "help") || !strcmp(arg, "?")) {
-		printf("Available netdev backend types:\ntap\n");
+		printf("Available netdev backend types:\ntap\nuser\n");
 		return true;
 	}
-	if (strcmp(arg, "tap,help"))
+	if (strcmp(arg, "tap,help") && strcmp(arg, "user,help"))
 		return false;
-	printf("tap options:\n");
-	opt_print_help(&netdev_table);
+	printf("%.*s options:\n", (int)strcspn(arg, ","), arg);
+	opt_print_help(*arg == 't' ? &netdev_table : &user_net_table);
 	return true;
 }
 
@@ -509,10 +512,8 @@ void config_free(struct config *c)
 {
 	unsigned int i;
 
-	for (i = 0; i < c->n_netdevs; i++) {
-		opt_free(&netdev_table, &c->netdev[i]);
-		free(c->netdev[i].where);
-	}
+	for (i = 0; i < c->n_netdevs; i++)
+		config_free_netdev(&c->netdev[i]);
 	for (i = 0; i < c->n_drives; i++) {
 		opt_free(&drive_table, &c->drive[i]);
 		free(c->drive[i].where);

@@ -133,7 +133,8 @@ u64 net_config_features(const struct net_config *n, bool several_pairs);
 /* Likewise virtio-blk. */
 u64 blk_config_features(const struct blk_config *b);
 
-extern const struct opt_table netdev_table, drive_table, fsdev_table, virtfs_table;
+extern const struct opt_table netdev_table, user_net_table, drive_table, fsdev_table,
+	virtfs_table;
 
 /* -monitor, -qmp */
 struct monitor_config {
@@ -191,6 +192,7 @@ struct config {
 
 	unsigned int n_netdevs;
 	struct netdev_config netdev[CONFIG_DEVICES_MAX];
+	unsigned int n_net_cards, n_net_others;		/* -net nic, and the rest of -net */
 	unsigned int n_drives;
 	struct drive_config drive[CONFIG_DEVICES_MAX];
 	unsigned int n_fsdevs;
@@ -217,6 +219,8 @@ int config_read_file(struct config *c, const char *path, config_take take, struc
 
 /* The pieces, by option. */
 int config_add_netdev(struct config *c, const char *arg, struct error *e);
+int config_add_net(struct config *c, const char *arg, struct error *e);
+int config_add_nic(struct config *c, const char *arg, struct error *e);
 int config_add_device(struct config *c, const char *arg, struct error *e);
 int config_add_drive(struct config *c, const char *arg, struct error *e);
 int config_add_fsdev(struct config *c, const char *arg, struct error *e);
@@ -236,6 +240,15 @@ int config_check_devices(struct config *c, struct error *e);
 /* A disk without options: the file, its place among the disks, and what asked for it. */
 int config_add_disk(struct config *c, const char *file, u32 index, const char *where,
 		    struct error *e);
+
+/* "-OPT ARG", for messages. */
+int config_where(char **where, const char *opt, const char *arg, struct error *e);
+
+/* The networks' part of checking -device. */
+int config_check_user_net(struct user_net_config *u, struct error *e);
+int config_add_net_devices(struct config *c, struct error *e);
+int config_check_netdev(struct config *c, struct device_config *d, struct error *e);
+void config_free_netdev(struct netdev_config *n);
 
 /* The drives' part of checking -device: of one by itself, then of all together. */
 int config_check_blk(const struct blk_config *b, struct error *e);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Role: the tables of -netdev and of every kind of -device, and their checks.
+ * Role: the tables of every kind of -device, and their checks.
  * Threads: main, before the VM is built.
  * Locks: none.
  */
@@ -14,44 +14,6 @@
 
 #include "../dev/net_bits.h"
 #include "config.h"
-
-#define NETDEV(field)	offsetof(struct netdev_config, field)
-
-static const struct opt_row netdev_rows[] = {
-	{ "type", OPT_STRING, NETDEV(type), .def = "", .help = "tap" },
-	{ "id", OPT_STRING, NETDEV(id), .help = "name that a -device refers to" },
-	{ "ifname", OPT_STRING, NETDEV(ifname), .help = "host interface, made if not there" },
-	{ "script", OPT_STRING, NETDEV(script),
-	  .help = "run with the interface's name once it is up, 'no' for none; "
-		  "/etc/qemu-ifup if that exists" },
-	{ "downscript", OPT_STRING, NETDEV(downscript),
-	  .help = "run before it goes, 'no' for none; /etc/qemu-ifdown if that exists" },
-	{ "br", OPT_STRING, NETDEV(br), .help = "bridge that the interface joins" },
-	{ "helper", OPT_IGNORED },
-	{ "fd", OPT_STRING, NETDEV(fd), .help = "open tap or macvtap descriptor" },
-	{ "fds", OPT_STRING, NETDEV(fds), .help = "several, with colons between" },
-	{ "vnet_hdr", OPT_TRI, NETDEV(vnet_hdr), .help = "offloads through the interface" },
-	{ "vhost", OPT_TRI, NETDEV(vhost),
-	  .help = "move packets in the kernel; auto: where the device answers" },
-	{ "vhostforce", OPT_BOOL, NETDEV(vhostforce), .def = "off",
-	  .help = "fail rather than move packets in user space" },
-	{ "vhostfd", OPT_STRING, NETDEV(vhostfd), .help = "open vhost descriptor" },
-	{ "vhostfds", OPT_STRING, NETDEV(vhostfds), .help = "several, with colons between" },
-	{ "vhostdev", OPT_STRING, NETDEV(vhostdev), .def = "/dev/ferry-net",
-	  .help = "vhost device" },
-	{ "queues", OPT_UINT, NETDEV(queues), 1, NETDEV_PAIRS_MAX, .def = "1",
-	  .help = "queue pairs" },
-	{ "sndbuf", OPT_SIZE, NETDEV(sndbuf), .def = "0",
-	  .help = "bytes in flight to the host, 0 for no limit" },
-	{ "poll-us", OPT_UINT, NETDEV(poll_us), 0, 1000000, .def = "0",
-	  .help = "microseconds of busy polling before the kernel sleeps" },
-};
-
-const struct opt_table netdev_table = {
-	.implied = "type",
-	.rows = netdev_rows,
-	.n = ARRAY_SIZE(netdev_rows),
-};
 
 #define DEV(field)	offsetof(struct device_config, field)
 #define VIRTIO(field)	offsetof(struct device_config, virtio.field)
@@ -314,71 +276,13 @@ const struct device_type *device_type_find(const char *name)
 	return NULL;
 }
 
-static int config_where(char **where, const char *opt, const char *arg, struct error *e)
+int config_where(char **where, const char *opt, const char *arg, struct error *e)
 {
 	if (asprintf(where, "-%s %s", opt, arg) < 0) {
 		*where = NULL;
 		return error_errno(e, ENOMEM, "options");
 	}
 	return 0;
-}
-
-static int netdev_check(const struct config *c, const struct netdev_config *n, struct error *e)
-{
-	unsigned int i;
-
-	if (!*n->type)
-		return error_set(e, EINVAL, "Parameter 'type' is missing");
-	if (strcmp(n->type, "tap")) {
-		error_set(e, EINVAL, "Parameter 'type' expects a netdev backend type");
-		error_hint(e, "Available netdev backend types:\ntap");
-		return -EINVAL;
-	}
-	if (!n->id)
-		return error_set(e, EINVAL, "Parameter 'id' is missing");
-	for (i = 0; i < c->n_netdevs; i++)
-		if (!strcmp(c->netdev[i].id, n->id))
-			return error_set(e, EEXIST, "Duplicate ID '%s' for netdev", n->id);
-	if ((n->fd || n->fds) && (n->ifname || n->script || n->downscript || n->br))
-		return error_set(e, EINVAL, "ifname=, script=, downscript=, vnet_hdr=, helper= "
-				 "and br= are invalid with fd= or fds=");
-	if (n->fd && n->fds)
-		return error_set(e, EINVAL, "fd= and fds= exclude each other");
-	if (n->vhostfd && n->vhostfds)
-		return error_set(e, EINVAL, "vhostfd= and vhostfds= exclude each other");
-	if (n->vhost == TRI_OFF && (n->vhostforce || n->vhostfd || n->vhostfds))
-		return error_set(e, EINVAL, "vhostforce=, vhostfd= and vhostfds= are not valid "
-				 "with vhost=off");
-	if (n->fds && n->queues != 1)
-		return error_set(e, EINVAL, "queues= is invalid with fds=");
-	if (n->vhostfd && n->queues != 1)
-		return error_set(e, EINVAL, "vhostfd= is for one queue pair: use vhostfds=");
-	return 0;
-}
-
-int config_add_netdev(struct config *c, const char *arg, struct error *e)
-{
-	struct netdev_config *n;
-	int ret;
-
-	if (c->n_netdevs == CONFIG_DEVICES_MAX)
-		return error_set(e, ENOSPC, "too many -netdev");
-	n = &c->netdev[c->n_netdevs];
-	ret = config_where(&n->where, "netdev", arg, e);
-	if (!ret)
-		ret = opt_defaults(&netdev_table, n, e);
-	if (!ret)
-		ret = opt_parse(&netdev_table, arg, n, e);
-	if (!ret)
-		ret = netdev_check(c, n, e);
-	if (!ret) {
-		c->n_netdevs++;
-		return 0;
-	}
-	free(n->where);
-	opt_free(&netdev_table, n);
-	*n = (struct netdev_config){ 0 };
-	return ret;
 }
 
 static int device_check_net(struct net_config *n, struct error *e)
@@ -503,65 +407,14 @@ int config_add_device(struct config *c, const char *arg, struct error *e)
 	return ret;
 }
 
-static const struct netdev_config *config_find_netdev(const struct config *c, const char *id)
-{
-	unsigned int i;
-
-	for (i = 0; i < c->n_netdevs; i++)
-		if (!strcmp(c->netdev[i].id, id))
-			return &c->netdev[i];
-	return NULL;
-}
-
-static bool mac_is_zero(const u8 mac[6])
-{
-	static const u8 zero[6];
-
-	return !memcmp(mac, zero, 6);
-}
-
-static bool config_mac_taken(const struct config *c, const u8 mac[6])
-{
-	unsigned int i;
-
-	for (i = 0; i < c->n_devices; i++)
-		if (c->device[i].type->kind == DEVICE_NET &&
-		    !memcmp(c->device[i].net.mac, mac, 6))
-			return true;
-	return false;
-}
-
-static void config_give_mac(const struct config *c, u8 mac[6])
-{
-	u8 next[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
-
-	while (config_mac_taken(c, next))
-		next[5]++;
-	memcpy(mac, next, 6);
-}
-
-static int config_check_netdev(struct config *c, struct device_config *d, struct error *e)
-{
-	const struct device_config *other;
-
-	if (!config_find_netdev(c, d->net.netdev))
-		return error_set(e, ENODEV, "Property '%s.netdev' can't find value '%s'",
-				 d->type->name, d->net.netdev);
-	for (other = c->device; other < d; other++)
-		if (other->type->kind == DEVICE_NET &&
-		    !strcmp(other->net.netdev, d->net.netdev))
-			return error_set(e, EBUSY, "Property '%s.netdev' can't take value '%s', "
-					 "it's in use", d->type->name, d->net.netdev);
-	if (mac_is_zero(d->net.mac))
-		config_give_mac(c, d->net.mac);
-	return 0;
-}
-
 /* What can only be told once everything is known. */
 int config_check_devices(struct config *c, struct error *e)
 {
 	int ret = config_add_drive_devices(c, e);
 	unsigned int i;
+
+	if (!ret)
+		ret = config_add_net_devices(c, e);
 
 	for (i = 0; i < c->n_devices && !ret; i++) {
 		struct device_config *d = &c->device[i];

@@ -144,6 +144,22 @@ static int opt_set_string(char **slot, const char *text, struct error *e)
 	return 0;
 }
 
+static int opt_add_string(char ***slot, const char *text, struct error *e)
+{
+	char **list;
+	size_t n = 0;
+
+	while (*slot && (*slot)[n])
+		n++;
+	list = realloc(*slot, (n + 2) * sizeof(*list));
+	if (!list)
+		return error_errno(e, ENOMEM, "options");
+	*slot = list;
+	list[n] = strdup(text);
+	list[n + 1] = NULL;
+	return list[n] ? 0 : error_errno(e, ENOMEM, "options");
+}
+
 static int opt_set(const struct opt_row *r, const char *text, void *obj, struct error *e)
 {
 	void *slot = (char *)obj + r->offset;
@@ -153,6 +169,8 @@ static int opt_set(const struct opt_row *r, const char *text, void *obj, struct 
 	switch (r->type) {
 	case OPT_STRING:
 		return opt_set_string(slot, text, e);
+	case OPT_LIST:
+		return opt_add_string(slot, text, e);
 	case OPT_BOOL:
 		return opt_parse_bool(text, slot, e, r->name);
 	case OPT_TRI:
@@ -243,18 +261,58 @@ int opt_defaults(const struct opt_table *t, void *obj, struct error *e)
 	return 0;
 }
 
+static void opt_free_list(char ***slot)
+{
+	size_t i;
+
+	for (i = 0; *slot && (*slot)[i]; i++)
+		free((*slot)[i]);
+	free(*slot);
+	*slot = NULL;
+}
+
 void opt_free(const struct opt_table *t, void *obj)
 {
 	size_t i;
 
 	for (i = 0; i < t->n; i++) {
-		char **slot = (char **)((char *)obj + t->rows[i].offset);
+		void *slot = (char *)obj + t->rows[i].offset;
 
+		if (t->rows[i].type == OPT_LIST)
+			opt_free_list(slot);
 		if (t->rows[i].type != OPT_STRING)
 			continue;
-		free(*slot);
-		*slot = NULL;
+		free(*(char **)slot);
+		*(char **)slot = NULL;
 	}
+}
+
+/* Whether a word of a list sets that key. */
+static bool opt_sets(const char *word, size_t len, const char *key)
+{
+	size_t klen = strlen(key);
+
+	return len >= klen && !strncmp(word, key, klen) && (len == klen || word[klen] == '=');
+}
+
+char *opt_without(const char *text, const char *const *keys)
+{
+	char *out = calloc(1, strlen(text) + 1), word[OPT_VALUE_MAX];
+	const char *next;
+	size_t i, len;
+
+	for (; out && *text; text = next) {
+		next = opt_next(text, word, sizeof(word));
+		if (!next)
+			next = text + strlen(text);
+		/* As it was typed, without the comma behind it. */
+		len = next - text - (*next ? 1 : 0);
+		for (i = 0; keys[i] && !opt_sets(text, len, keys[i]); i++)
+			;
+		if (!keys[i])
+			sprintf(out + strlen(out), "%s%.*s", *out ? "," : "", (int)len, text);
+	}
+	return out;
 }
 
 bool opt_peek(const char *text, const char *implied, const char *key, char *buf, size_t len)
@@ -282,8 +340,9 @@ bool opt_peek(const char *text, const char *implied, const char *key, char *buf,
 void opt_print_help(const struct opt_table *t)
 {
 	static const char *const kind[] = {
-		[OPT_STRING] = "str", [OPT_BOOL] = "bool", [OPT_TRI] = "on|off|auto",
-		[OPT_UINT] = "uint", [OPT_SIZE] = "size", [OPT_MAC] = "mac",
+		[OPT_STRING] = "str", [OPT_LIST] = "str", [OPT_BOOL] = "bool",
+		[OPT_TRI] = "on|off|auto", [OPT_UINT] = "uint",
+		[OPT_SIZE] = "size", [OPT_MAC] = "mac",
 	};
 	size_t i;
 

@@ -12,6 +12,7 @@
 
 enum opt_type {
 	OPT_STRING,	/* char *, owned by the object */
+	OPT_LIST,	/* char **, each time the key was given, NULL behind the last */
 	OPT_BOOL,	/* bool */
 	OPT_TRI,	/* enum tri: on, off or, left out, auto */
 	OPT_UINT,	/* u32 */
@@ -49,6 +50,9 @@ void opt_free(const struct opt_table *t, void *obj);
 
 /* The value of one key in @text, copied to @buf; false if it is not there. */
 bool opt_peek(const char *text, const char *implied, const char *key, char *buf, size_t len);
+
+/* A copy of @text without the words that set one of @keys, which end in NULL; or NULL. */
+char *opt_without(const char *text, const char *const *keys);
 
 /* One type's own parser, for options that are a bare value. */
 int opt_parse_size(const char *text, u64 unit, u64 *val, struct error *e, const char *key);

@@ -44,7 +44,7 @@ with_kvm() { if $kvm; then expect "$@"; else skip "$1" "no working KVM here"; fi
 as=()
 kvm=false
 if kvm_works; then kvm=true; fi
-plan 46
+plan 58
 
 expect "unknown option" "-bogus: invalid option" -bogus
 expect "missing argument" "-kernel: requires an argument" -kernel
@@ -64,6 +64,35 @@ expect "mount tag too long" \
 	"-device virtio-9p-pci,fsdev=a,mount_tag=01234567890123456789012345678901: mount tag '01234567890123456789012345678901' (32 bytes) is longer than maximum (31 bytes)" \
 	-device virtio-9p-pci,fsdev=a,mount_tag=01234567890123456789012345678901
 expect "duplicate id" "-netdev tap,id=a: Duplicate ID 'a' for netdev" -netdev tap,id=a -netdev tap,id=a
+expect "unknown kind of netdev" \
+	"-netdev foo,id=a: Parameter 'type' expects a netdev backend type" -netdev foo,id=a
+expect "vhost=on with a network in user space" \
+	"-netdev user,id=a,vhost=on: vhost=on is not for user networking: it is served in user space" \
+	-netdev user,id=a,vhost=on
+expect "key of a tap with a network in user space" \
+	"-netdev user,id=a,ifname=tap0: Invalid parameter 'ifname'" -netdev user,id=a,ifname=tap0
+expect "forwarding of an unknown protocol" \
+	"-netdev user,id=a,hostfwd=icmp::1-:2: Invalid host forwarding rule 'icmp::1-:2' (Bad protocol name)" \
+	-netdev user,id=a,hostfwd=icmp::1-:2
+expect "forwarding of no port" \
+	"-netdev user,id=a,hostfwd=tcp::0-:22: Invalid host forwarding rule 'tcp::0-:22' (Bad host port)" \
+	-netdev user,id=a,hostfwd=tcp::0-:22
+expect "forwarding to another network" \
+	"-netdev user,id=a,hostfwd=tcp::1-1.2.3.4:2: Invalid host forwarding rule 'tcp::1-1.2.3.4:2' (guest address is not in the network of net=10.0.2.0/24)" \
+	-netdev user,id=a,hostfwd=tcp::1-1.2.3.4:2
+expect "name server in another network" \
+	"-netdev user,id=a,dns=192.0.2.3: dns=192.0.2.3 is not in the network of net=10.0.2.0/24" \
+	-netdev user,id=a,dns=192.0.2.3
+expect "network without a mask that can be" \
+	"-netdev user,id=a,net=10.0.2.0/33: Parameter 'net' expects a mask of 1 to 27 bits" \
+	-netdev user,id=a,net=10.0.2.0/33
+expect "tftp of no directory" \
+	"-netdev user,id=a,tftp=$dir/none: tftp=$dir/none is not a directory" \
+	-netdev user,id=a,tftp="$dir/none"
+expect "emulated network card" "-nic user,model=e1000: Unsupported NIC model: e1000" \
+	-nic user,model=e1000
+expect "card of -net without its other side" \
+	"-net nic: there is no -net tap or -net user for it" -kernel "$kernel" -net nic,model=virtio
 expect "missing kernel file" \
 	"could not open kernel file '$dir/none': No such file or directory" -kernel "$dir/none"
 expect "kernel is a directory" \
@@ -142,6 +171,10 @@ with_kvm "no module for a directory" \
 with_kvm "network script that fails" \
 	"-netdev tap,id=a,ifname=ferryt0,script=/bin/false: network script /bin/false failed with status 256" \
 	-kernel "$kernel" -netdev tap,id=a,ifname=ferryt0,script=/bin/false
+
+with_kvm "forwarding from an address of another machine" \
+	"-net user,hostfwd=tcp:192.0.2.77:5588-:22: Could not set up host forwarding rule 'tcp:192.0.2.77:5588-:22': Cannot assign requested address" \
+	-kernel "$kernel" -net nic,model=virtio -net user,hostfwd=tcp:192.0.2.77:5588-:22
 
 if $kvm; then [ ! -e /sys/class/net/ferryt0 ]; judge "no interface is left"
 else skip "no interface is left" "no working KVM here"; fi
