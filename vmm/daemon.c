@@ -31,12 +31,13 @@ static void daemon_wait(pid_t child, int fd)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
 }
 
-int daemon_begin(struct error *e)
+int daemon_begin(struct daemon *d, struct error *e)
 {
 	int fds[2];
 	pid_t child;
 
-	if (pipe2(fds, O_CLOEXEC))
+	d->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (d->null_fd < 0 || pipe2(fds, O_CLOEXEC))
 		return error_errno(e, errno, "cannot go into the background");
 	child = fork();
 	if (child < 0)
@@ -47,22 +48,22 @@ int daemon_begin(struct error *e)
 	}
 	close(fds[0]);
 	setsid();
-	return fds[1];
+	d->ready_fd = fds[1];
+	return 0;
 }
 
-void daemon_ready(int fd)
+void daemon_ready(const struct daemon *d)
 {
 	const char ready = 1;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int i;
 	ssize_t n;
 
 	/* Whoever reads the caller's output to its end shall see that end. */
-	for (i = 0; i < 3 && null >= 0; i++)
-		dup2(null, i);
-	if (null > STDERR_FILENO)
-		close(null);
-	n = write(fd, &ready, 1);
+	for (i = 0; i < 3; i++)
+		dup2(d->null_fd, i);
+	if (d->null_fd > STDERR_FILENO)
+		close(d->null_fd);
+	n = write(d->ready_fd, &ready, 1);
 	(void)n;
-	close(fd);
+	close(d->ready_fd);
 }

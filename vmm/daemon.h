@@ -5,18 +5,25 @@
 
 #include "error.h"
 
+/* Opened at the beginning: at the end there may be no way to files. */
+struct daemon {
+	int ready_fd;		/* the program that was started waits at its other end */
+	int null_fd;
+};
+
 /**
  * daemon_begin - leave the terminal's session, in a process of our own
+ * @d: what daemon_ready() wants
  * @e: why not
  *
  * Before there is any thread. Returns in the new process only; the one that was started
  * waits there for daemon_ready(), or for the other's end, and takes over its status.
  *
- * Return: what daemon_ready() wants, or a negative errno.
+ * Return: 0 or a negative errno.
  */
-int daemon_begin(struct error *e);
+int daemon_begin(struct daemon *d, struct error *e);
 
 /* All is set up: let the program that was started end, and let go of its terminal. */
-void daemon_ready(int fd);
+void daemon_ready(const struct daemon *d);
 
 #endif /* FERRY_VMM_DAEMON_H */

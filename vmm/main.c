@@ -29,19 +29,17 @@ static void say(const char *text)
 static int run(const struct config *cfg)
 {
 	struct error e = { 0 };
-	int ret, daemon = -1;
+	struct daemon daemon;
 	struct vm *vm;
+	int ret;
 
-	if (cfg->daemonize) {
-		daemon = daemon_begin(&e);
-		if (daemon < 0)
-			return fail(&e);
-	}
+	if (cfg->daemonize && daemon_begin(&daemon, &e))
+		return fail(&e);
 	ret = vm_create(&vm, cfg, say, &e);
 	if (ret)
 		return fail(&e);
-	if (daemon >= 0)
-		daemon_ready(daemon);
+	if (cfg->daemonize)
+		daemon_ready(&daemon);
 	ret = vm_run(vm, &e);
 	/* First the terminal as it was, then the message. */
 	vm_destroy(vm);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "x86/acpi.h"
 #include "x86/map.h"
 
@@ -87,6 +88,7 @@ static int vm_create_netdevs(struct vm *vm, struct error *e)
 			error_prefix(e, cfg->where);
 			return ret;
 		}
+		vm->uses |= netdev_uses(&vm->netdev[vm->n_netdevs - 1]);
 	}
 	return 0;
 }
@@ -128,6 +130,7 @@ static int vm_create_drives(struct vm *vm, struct error *e)
 			error_prefix(e, cfg->where);
 			return ret;
 		}
+		vm->uses |= drive_uses(&vm->drive[vm->n_drives - 1]);
 	}
 	return 0;
 }
@@ -195,6 +198,7 @@ static int vm_init_9p(struct vm *vm, struct vm_device *d, struct error *e)
 	};
 	int ret = fsdev_init(&d->fsdev, &vm->machine, d->cfg->p9.export, vm->say, e);
 
+	vm->uses |= fsdev_uses(&d->fsdev);
 	d->v = &d->p9.v;
 	return ret ?: p9_init(&d->p9, &vm->machine, &dev, &fsdev_ops, &d->fsdev, e);
 }
@@ -434,6 +438,8 @@ static int vm_build(struct vm *vm, struct error *e)
 
 	ret = machine_init(&vm->machine, e);
 	if (!ret)
+		ret = confine_check(cfg, e);
+	if (!ret)
 		ret = x86_boot_open(&vm->boot, cfg->kernel, cfg->initrd, cfg->append, e);
 	if (!ret)
 		ret = vm_create_machine(vm, e);
@@ -455,9 +461,11 @@ static int vm_build(struct vm *vm, struct error *e)
 	if (!ret)
 		ret = vm_create_monitors(vm, e);
 	if (!ret)
-		ret = vcpus_start(&vm->machine, e);
-	if (!ret)
 		ret = vm_write_pidfile(vm, e);
+	if (!ret)
+		ret = confine(&vm->machine, cfg, vm->uses, vm->say, e);
+	if (!ret)
+		ret = vcpus_start(&vm->machine, e);
 	return ret;
 }
 

@@ -75,6 +75,7 @@ struct vm {
 	bool pid_written;
 	enum vm_state state;
 	struct monitor monitor;
+	u32 uses;		/* what the sandbox has to leave, SANDBOX_* bits */
 };
 
 /* vm.c: put the guest at the entry of its kernel. Every vCPU is parked. */

@@ -156,6 +156,30 @@ class Guest:
         self.close()
 
 
+KERNELS_OWN = ("ferry-", "vhost-", "kvm-")
+
+
+def threads(pid):
+    """Of each thread of a process but the kernel's own in it, its name and what its status says."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError), \
+                open(f"/proc/{pid}/task/{task}/status", encoding="utf-8") as file:
+            lines = dict(line.split(":", 1) for line in file.read().splitlines())
+            if not lines["Name"].strip().startswith(KERNELS_OWN):
+                yield lines["Name"].strip(), {key: value.strip() for key, value in lines.items()}
+
+
+def assert_confined(guest, caps=0):
+    """No thread of ferry's has more left than it needs."""
+    found = dict(threads(guest.process.pid))
+    assert {"maker", "vcpu0", "ferry"} <= set(found), found.keys()
+    for name, status in found.items():
+        assert status["Seccomp"] == "2", f"{name}: Seccomp {status['Seccomp']}"
+        assert status["NoNewPrivs"] == "1", f"{name} may gain rights"
+        assert not int(status["CapEff"], 16) & ~caps, f"{name}: CapEff {status['CapEff']}"
+        assert not int(status["CapPrm"], 16) & ~caps, f"{name}: CapPrm {status['CapPrm']}"
+
+
 KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check"
 
 
@@ -168,6 +192,7 @@ def boot_ferry(netdev, device="", *more):
                    "-netdev", f"tap,id=n0,script=no,downscript=no,{netdev}",
                    "-device", f"virtio-net-pci,netdev=n0{device}", *more])
     guest.wait_console("guest-ready")
+    assert_confined(guest)
     return guest
 
 

@@ -10,7 +10,6 @@
 #include "blkloop.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -131,15 +130,11 @@ void blkloop_park(struct blkloop *bl)
 static int blkloop_start_queue(struct blkloop *bl, const struct virtq *vq)
 {
 	struct blkloop_queue *q = blkloop_queue_create(bl, vq);
-	sigset_t all, old;
 	int ret;
 
 	if (!q)
 		return -ENOMEM;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	ret = -pthread_create(&q->thread, NULL, blkloop_queue_thread, q);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	ret = threads_start(&bl->m->threads, THREAD_BLK, blkloop_queue_thread, q, &q->thread);
 	if (ret)
 		blkloop_queue_destroy(q);
 	else
@@ -157,7 +152,7 @@ int blkloop_start(struct blkloop *bl, struct virtio_dev *v,
 	bl->order = BLKLOOP_RUN;
 	blkloop_set_disk(bl, disk);
 	bl->queue = calloc(v->n_queues, sizeof(*bl->queue));
-	bl->ranges = blkloop_ranges_create(&bl->disk);
+	bl->ranges = blkloop_ranges_create(&bl->disk, &bl->m->threads);
 	if (!bl->queue || !bl->ranges)
 		ret = -ENOMEM;
 	for (i = 0; i < v->n_queues && !ret; i++)

@@ -79,7 +79,8 @@ void blkloop_req_moved(struct blkloop_req *r, int res);
 void blkloop_req_ranged(struct blkloop_req *r);
 
 /* A thread that carries out what io_uring has no operations for. */
-struct blkloop_ranges *blkloop_ranges_create(const struct blkloop_disk *disk);
+struct blkloop_ranges *blkloop_ranges_create(const struct blkloop_disk *disk,
+					     struct threads *threads);
 void blkloop_ranges_destroy(struct blkloop_ranges *s);
 
 /* Carry out r->ranges and hand it back by q->done; a negative errno if it cannot. */

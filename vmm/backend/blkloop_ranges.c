@@ -21,6 +21,7 @@
 
 struct blkloop_ranges {
 	const struct blkloop_disk *disk;
+	struct threads *threads;
 	void *zeroes;			/* RANGES_ZEROES of them, once needed */
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -163,9 +164,8 @@ int blkloop_ranges_add(struct blkloop_ranges *s, struct blkloop_req *r)
 	int ret = 0;
 
 	pthread_mutex_lock(&s->lock);
-	/* Started by a queue's thread, so all signals are blocked here as there. */
 	if (!s->started)
-		ret = -pthread_create(&s->thread, NULL, ranges_thread, s);
+		ret = threads_start(s->threads, THREAD_BLK, ranges_thread, s, &s->thread);
 	if (!ret) {
 		s->started = true;
 		r->next = NULL;
@@ -180,13 +180,15 @@ int blkloop_ranges_add(struct blkloop_ranges *s, struct blkloop_req *r)
 	return ret;
 }
 
-struct blkloop_ranges *blkloop_ranges_create(const struct blkloop_disk *disk)
+struct blkloop_ranges *blkloop_ranges_create(const struct blkloop_disk *disk,
+					     struct threads *threads)
 {
 	struct blkloop_ranges *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->disk = disk;
+	s->threads = threads;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->added, NULL);
 	return s;

@@ -22,6 +22,15 @@ int drive_init(struct drive *d, struct machine *m, const struct drive_config *cf
 	return drive_open(d, e);
 }
 
+u32 drive_uses(const struct drive *d)
+{
+	u32 uses = d->image.child ? SANDBOX_IMAGE : 0;
+
+	if (!d->use_vhost || !d->cfg->vhostforce)
+		uses |= SANDBOX_BLK;
+	return uses;
+}
+
 void drive_destroy(struct drive *d)
 {
 	if (!d->m)

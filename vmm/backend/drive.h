@@ -62,6 +62,8 @@ extern const struct blk_backend_ops drive_ops;
 
 int drive_init(struct drive *d, struct machine *m, const struct drive_config *cfg,
 	       drive_warn warn, struct error *e);
+/* What it takes while the VM runs: SANDBOX_* bits. */
+u32 drive_uses(const struct drive *d);
 void drive_destroy(struct drive *d);
 
 #endif /* FERRY_VMM_BACKEND_DRIVE_H */

@@ -80,6 +80,11 @@ int fsdev_init(struct fsdev *fs, struct machine *m, const struct fsdev_config *c
 	return fsdev_open_loop(fs, e);
 }
 
+u32 fsdev_uses(const struct fsdev *fs)
+{
+	return SANDBOX_9P_ANY | (fs->use_vhost ? 0 : SANDBOX_9P);
+}
+
 void fsdev_destroy(struct fsdev *fs)
 {
 	if (!fs->m)

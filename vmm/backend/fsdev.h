@@ -47,6 +47,8 @@ extern const struct p9_backend_ops fsdev_ops;
 
 int fsdev_init(struct fsdev *fs, struct machine *m, const struct fsdev_config *cfg,
 	       fsdev_warn warn, struct error *e);
+/* What it takes while the VM runs: SANDBOX_* bits. */
+u32 fsdev_uses(const struct fsdev *fs);
 void fsdev_destroy(struct fsdev *fs);
 
 #endif /* FERRY_VMM_BACKEND_FSDEV_H */

@@ -448,6 +448,7 @@ void image_close(struct image *img)
 		nbd_detach(&img->nbd);
 		kill(img->child, SIGTERM);
 		image_reap(img, IMAGE_CLOSE_MS);
+		nbd_forget(&img->nbd);
 	}
 	img->fd = -1;
 }

@@ -461,17 +461,27 @@ int nbd_reconnect(const struct nbd_device *dev, const struct nbd_link *link, str
 void nbd_detach(struct nbd_device *dev)
 {
 	struct nbd_netlink nl;
+	bool gone = false;
 
 	if (dev->fd < 0)
 		return;
-	if (dev->keeper)
-		nbd_end_child(dev->keeper, SIGKILL);
-	dev->keeper = 0;
 	/* Others may have it open, a udev that looks at it: closing would then not be enough. */
 	if (!nbd_netlink_open(&nl, NULL)) {
-		nbd_disconnect(&nl, dev->index);
+		gone = !nbd_disconnect(&nl, dev->index);
 		nbd_netlink_close(&nl);
 	}
+	/* Who has no right to by now leaves it to the keeper, once the server has ended. */
+	if (dev->keeper && gone)
+		nbd_end_child(dev->keeper, SIGKILL);
+	if (gone)
+		dev->keeper = 0;
 	close(dev->fd);
 	dev->fd = -1;
+}
+
+void nbd_forget(struct nbd_device *dev)
+{
+	if (dev->keeper)
+		nbd_end_child(dev->keeper, 0);
+	dev->keeper = 0;
 }

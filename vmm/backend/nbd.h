@@ -85,4 +85,7 @@ int nbd_reconnect(const struct nbd_device *dev, const struct nbd_link *link, str
 /* Disconnect and close; fine on what was never attached if its fd is -1. */
 void nbd_detach(struct nbd_device *dev);
 
+/* Once the server has ended too: nothing is left of the device. */
+void nbd_forget(struct nbd_device *dev);
+
 #endif /* FERRY_VMM_BACKEND_NBD_H */

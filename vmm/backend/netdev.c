@@ -175,6 +175,19 @@ int netdev_init(struct netdev *nd, struct machine *m, const struct netdev_config
 	return nd->use_vhost ? 0 : netdev_init_loop(nd, e);
 }
 
+u32 netdev_uses(const struct netdev *nd)
+{
+	u32 uses = 0;
+
+	if (nd->user)
+		uses |= SANDBOX_USER_NET;
+	if (!nd->use_vhost || !nd->cfg->vhostforce)
+		uses |= SANDBOX_NET;
+	if (nd->tap.downscript[0])
+		uses |= SANDBOX_SCRIPT;
+	return uses;
+}
+
 void netdev_destroy(struct netdev *nd)
 {
 	if (!nd->m)
@@ -270,7 +283,7 @@ static int netdev_start(void *backend, struct net_dev *n, unsigned int pairs)
 
 	nd->dev = n;
 	nd->pairs = 0;
-	ret = nd->user ? user_net_start(nd->user) : 0;
+	ret = nd->user ? user_net_start(nd->user, &nd->m->threads) : 0;
 	if (ret)
 		return ret;
 	ret = netdev_set_pairs(nd, pairs);

@@ -58,6 +58,8 @@ extern const struct net_backend_ops netdev_ops;
 
 int netdev_init(struct netdev *nd, struct machine *m, const struct netdev_config *cfg,
 		netdev_warn warn, struct error *e);
+/* What it takes while the VM runs: SANDBOX_* bits. */
+u32 netdev_uses(const struct netdev *nd);
 void netdev_destroy(struct netdev *nd);
 
 #endif /* FERRY_VMM_BACKEND_NETDEV_H */

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -100,24 +99,20 @@ static int netloop_init_queue(struct netloop *nl, struct netloop_queue *q, unsig
 	return virtio_ring_init(&q->ring, nl->v, vq);
 }
 
-static int netloop_spawn(struct netloop_queue *q, void *(*run)(void *), void *arg)
+static int netloop_spawn(struct netloop *nl, struct netloop_queue *q, void *(*run)(void *),
+			 void *arg)
 {
-	sigset_t all, old;
-	int ret;
+	int ret = threads_start(&nl->m->threads, THREAD_NET, run, arg, &q->thread);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	ret = -pthread_create(&q->thread, NULL, run, arg);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	q->started = !ret;
 	return ret;
 }
 
 int netloop_resume(struct netloop *nl)
 {
-	int ret = netloop_spawn(netloop_rx_queue(nl->rx), netloop_rx_thread, nl->rx);
+	int ret = netloop_spawn(nl, netloop_rx_queue(nl->rx), netloop_rx_thread, nl->rx);
 
-	return ret ?: netloop_spawn(netloop_tx_queue(nl->tx), netloop_tx_thread, nl->tx);
+	return ret ?: netloop_spawn(nl, netloop_tx_queue(nl->tx), netloop_tx_thread, nl->tx);
 }
 
 int netloop_start(struct netloop *nl, struct virtio_dev *v, unsigned int first, int tap,

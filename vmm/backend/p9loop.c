@@ -30,8 +30,9 @@ int p9loop_init(struct p9loop *pl, struct machine *m, struct error *e)
 	int ret;
 
 	*pl = (struct p9loop){ .m = m, .err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
-	if (pl->err_fd < 0)
-		return error_errno(e, errno, "eventfd");
+	pl->proc_fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (pl->err_fd < 0 || pl->proc_fd < 0)
+		return error_errno(e, errno, "/proc/self/fd");
 	pl->err = (struct loop_source){ pl->err_fd, p9loop_err, pl, false };
 	ret = loop_add(&m->loop, &pl->err, EPOLLIN);
 	return ret ? error_errno(e, ret, "event loop") : 0;
@@ -45,17 +46,20 @@ void p9loop_destroy(struct p9loop *pl)
 	loop_del(&pl->m->loop, &pl->err);
 	if (pl->err_fd >= 0)
 		close(pl->err_fd);
-	*pl = (struct p9loop){ .err_fd = -1 };
+	if (pl->proc_fd >= 0)
+		close(pl->proc_fd);
+	*pl = (struct p9loop){ .err_fd = -1, .proc_fd = -1 };
 }
 
-static struct p9loop_server *p9loop_alloc(void)
+static struct p9loop_server *p9loop_alloc(const struct p9loop *pl)
 {
 	struct p9loop_server *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->proc_fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->proc_fd = fcntl(pl->proc_fd, F_DUPFD_CLOEXEC, 0);
+	s->threads_of = &pl->m->threads;
 	s->msize = FERRY_P9_REQUEST_MAX;
 	pthread_mutex_init(&s->done_lock, NULL);
 	pthread_mutex_init(&s->pool_lock, NULL);
@@ -122,7 +126,7 @@ int p9loop_start(struct p9loop *pl, struct virtio_dev *v, const struct ferry_9p_
 	int ret;
 
 	pl->v = v;
-	pl->server = p9loop_alloc();
+	pl->server = p9loop_alloc(pl);
 	if (!pl->server) {
 		pl->v = NULL;
 		return -ENOMEM;

@@ -13,6 +13,7 @@ struct p9loop {
 	struct machine *m;
 	struct virtio_dev *v;		/* while started */
 	int err_fd;			/* the queue's thread found the guest in error */
+	int proc_fd;			/* /proc/self/fd, which may be out of reach later */
 	struct loop_source err;
 	struct p9loop_server *server;	/* while started */
 };

@@ -78,20 +78,6 @@ static int export_rights(struct ferry_9p_backend *b)
 	return 0;
 }
 
-int p9loop_check(struct ferry_9p_backend *b)
-{
-	struct stat st;
-	int ret;
-
-	export_defaults(b);
-	ret = export_check(b);
-	if (ret)
-		return ret;
-	if (fstat(b->fd, &st))
-		return -errno;
-	return S_ISDIR(st.st_mode) ? export_rights(b) : -ENOTDIR;
-}
-
 /* A fid may hold a file, its directory, and it open; who may not have so many has fewer. */
 static void export_raise_limit(u32 fids)
 {
@@ -108,6 +94,24 @@ static void export_raise_limit(u32 fids)
 		r.rlim_cur = r.rlim_max;
 	}
 	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+int p9loop_check(struct ferry_9p_backend *b)
+{
+	struct stat st;
+	int ret;
+
+	export_defaults(b);
+	ret = export_check(b);
+	if (ret)
+		return ret;
+	if (fstat(b->fd, &st))
+		return -errno;
+	ret = S_ISDIR(st.st_mode) ? export_rights(b) : -ENOTDIR;
+	/* Now: whoever serves may have lost the right to. */
+	if (!ret)
+		export_raise_limit(b->fids);
+	return ret;
 }
 
 static int export_root(struct p9loop_export *ex, int dir)
@@ -139,7 +143,6 @@ int p9loop_export_get(struct p9loop_export *ex, const struct ferry_9p_backend *b
 		.fmode = in_use.fmode, .dmode = in_use.dmode,
 		.xattr_bytes = in_use.xattr_bytes,
 	};
-	export_raise_limit(ex->fids);
 	return export_root(ex, b->fd);
 }
 

@@ -4,22 +4,13 @@
  * Threads: main starts and stops them; the queue's thread adds and cancels, they take.
  * Locks: pool_lock, for the queue and the end.
  */
-#include <signal.h>
 #include <string.h>
 
 #include "p9loop_server.h"
 
-/* Start a thread that no signal is delivered to. */
 int p9loop_spawn(struct p9loop_thread *t, void *(*fn)(void *))
 {
-	sigset_t all, old;
-	int ret;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	ret = -pthread_create(&t->thread, NULL, fn, t);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return ret;
+	return threads_start(t->s->threads_of, THREAD_9P, fn, t, &t->thread);
 }
 
 static struct p9loop_req *pool_take(struct p9loop_server *s)

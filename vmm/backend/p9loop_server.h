@@ -155,6 +155,7 @@ struct p9loop_req {
 
 struct p9loop_server {
 	struct p9loop_export ex;
+	struct threads *threads_of;	/* the program's */
 	int proc_fd;			/* /proc/self/fd */
 	int err_fd;
 

@@ -19,7 +19,6 @@
 #include <netinet/ip6.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -365,18 +364,14 @@ int user_net_create(struct user_net **out, const struct user_net_config *cfg, st
 	return pair[1];
 }
 
-int user_net_start(struct user_net *n)
+int user_net_start(struct user_net *n, struct threads *threads)
 {
-	sigset_t all, old;
 	int ret;
 
 	if (n->started)
 		return 0;
 	n->started = true;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	ret = -pthread_create(&n->thread, NULL, user_thread, n);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	ret = threads_start(threads, THREAD_USER_NET, user_thread, n, &n->thread);
 	n->started = !ret;
 	return ret;
 }

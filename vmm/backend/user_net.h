@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include "../error.h"
+#include "../machine/threads.h"
 #include "../types.h"
 
 #define USER_NET_FORWARDS_MAX	64U
@@ -50,7 +51,7 @@ int user_net_create(struct user_net **out, const struct user_net_config *cfg, st
 void user_net_destroy(struct user_net *n);
 
 /* Begin to answer; may be called again. */
-int user_net_start(struct user_net *n);
+int user_net_start(struct user_net *n, struct threads *threads);
 
 /* How often its thread woke up, for tests. */
 u64 user_net_wakeups(const struct user_net *n);

@@ -19,6 +19,7 @@ int machine_init(struct machine *m, struct error *e)
 		.loop = { .epfd = -1 },
 		.request_fd = -1,
 	};
+	threads_init(&m->threads);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->request_lock, NULL);
 	m->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -35,6 +36,7 @@ void machine_destroy(struct machine *m)
 	kvm_destroy(&m->kvm);
 	if (m->request_fd >= 0)
 		close(m->request_fd);
+	threads_destroy(&m->threads);
 	pthread_mutex_destroy(&m->request_lock);
 	pthread_mutex_destroy(&m->lock);
 }

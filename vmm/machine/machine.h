@@ -13,6 +13,7 @@
 #include "kvm.h"
 #include "loop.h"
 #include "ram.h"
+#include "threads.h"
 #include "vcpu.h"
 
 /* What the guest, a signal or a failure asks the main thread to do. */
@@ -37,6 +38,7 @@ struct machine {
 	struct irq_router irq;
 	struct loop loop;
 	struct vcpus vcpus;
+	struct threads threads;
 
 	/*
 	 * Every device model runs under this one lock: vCPUs take it around an

@@ -140,8 +140,12 @@ static void *vcpu_thread(void *arg)
 {
 	struct vcpu *v = arg;
 	struct vcpus *vs = &v->m->vcpus;
+	sigset_t set;
 	char name[16];
 
+	sigemptyset(&set);
+	sigaddset(&set, VCPU_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	snprintf(name, sizeof(name), "vcpu%u", v->index);
 	pthread_setname_np(pthread_self(), name);
 	while (vcpu_park(v)) {
@@ -169,9 +173,11 @@ static int vcpu_create(struct machine *m, struct vcpu *v, unsigned int i, struct
 
 int vcpus_init(struct machine *m, unsigned int n, struct error *e)
 {
+	struct sigaction sa = { .sa_handler = vcpu_signal };
 	struct vcpus *vs = &m->vcpus;
 	int ret;
 
+	sigaction(VCPU_SIGNAL, &sa, NULL);
 	vs->v = calloc(n, sizeof(*vs->v));
 	if (!vs->v)
 		return error_errno(e, ENOMEM, "vCPUs");
@@ -191,14 +197,13 @@ int vcpus_init(struct machine *m, unsigned int n, struct error *e)
 
 int vcpus_start(struct machine *m, struct error *e)
 {
-	struct sigaction sa = { .sa_handler = vcpu_signal };
 	struct vcpus *vs = &m->vcpus;
 	unsigned int i;
 	int ret;
 
-	sigaction(VCPU_SIGNAL, &sa, NULL);
 	for (i = 0; i < vs->n; i++) {
-		ret = pthread_create(&vs->v[i].thread, NULL, vcpu_thread, &vs->v[i]);
+		ret = threads_start(&m->threads, THREAD_VCPU, vcpu_thread, &vs->v[i],
+				    &vs->v[i].thread);
 		if (ret)
 			return error_errno(e, ret, "could not start vCPU %u", i);
 		vs->v[i].started = true;

@@ -117,6 +117,23 @@ int config_check_machine(const char *arg, struct error *e)
 	return -EINVAL;
 }
 
+struct sandbox_words {
+	bool enable;
+};
+
+/* What QEMU's other words allow is never allowed here. */
+static const struct opt_row sandbox_rows[] = {
+	{ "enable", OPT_BOOL, offsetof(struct sandbox_words, enable) },
+	{ "obsolete", OPT_IGNORED },
+	{ "elevateprivileges", OPT_IGNORED },
+	{ "spawn", OPT_IGNORED },
+	{ "resourcecontrol", OPT_IGNORED },
+};
+
+static const struct opt_table sandbox_table = {
+	"enable", NULL, sandbox_rows, ARRAY_SIZE(sandbox_rows),
+};
+
 static int set_string(char **slot, const char *arg, struct error *e)
 {
 	char *copy = strdup(arg);
@@ -162,6 +179,26 @@ static int take_no_reboot(struct config *c, const char *arg, struct error *e)
 	(void)arg, (void)e;
 	c->no_reboot = true;
 	return 0;
+}
+
+static int take_sandbox(struct config *c, const char *arg, struct error *e)
+{
+	struct sandbox_words w = { 0 };
+	int ret = opt_parse(&sandbox_table, arg, &w, e);
+
+	if (!ret)
+		c->sandbox = w.enable ? TRI_ON : TRI_OFF;
+	return ret;
+}
+
+static int take_runas(struct config *c, const char *arg, struct error *e)
+{
+	return set_string(&c->runas, arg, e);
+}
+
+static int take_chroot(struct config *c, const char *arg, struct error *e)
+{
+	return set_string(&c->chroot, arg, e);
 }
 
 static int take_nographic(struct config *c, const char *arg, struct error *e)
@@ -317,6 +354,10 @@ static const struct cmd_option cmd_options[] = {
 	{ "uuid", "UUID", "what the monitors tell of it", config_set_uuid },
 	{ "pidfile", "FILE", "write the process id there", take_pidfile },
 	{ "readconfig", "FILE", "take options from a file", take_readconfig },
+	{ "sandbox", "on|off", "give up all that a running VM does not need (default: on)",
+	  take_sandbox },
+	{ "runas", "USER", "become USER, or UID:GID, once everything is open", take_runas },
+	{ "chroot", "DIR", "have DIR as the root directory once everything is open", take_chroot },
 	{ "machine", "[type=]NAME[,...]", "taken where it changes nothing", take_machine },
 	{ "M", "[type=]NAME[,...]", NULL, take_machine },
 	{ "cpu", "host", "taken where it changes nothing", take_cpu },
@@ -531,4 +572,6 @@ void config_free(struct config *c)
 	free(c->pidfile);
 	config_free_chardevs(c);
 	config_free_consoles(c);
+	free(c->runas);
+	free(c->chroot);
 }

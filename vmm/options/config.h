@@ -179,6 +179,8 @@ struct config {
 	char *uuid;		/* NULL: none */
 	bool no_reboot, nographic, daemonize;
 	bool stopped;		/* -S */
+	enum tri sandbox;
+	char *runas, *chroot;
 	struct chardev_config serial;
 	bool serial_given;
 	bool no_monitor;	/* -monitor none: none behind C-a c either */

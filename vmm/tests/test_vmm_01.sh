@@ -44,7 +44,7 @@ with_kvm() { if $kvm; then expect "$@"; else skip "$1" "no working KVM here"; fi
 as=()
 kvm=false
 if kvm_works; then kvm=true; fi
-plan 58
+plan 62
 
 expect "unknown option" "-bogus: invalid option" -bogus
 expect "missing argument" "-kernel: requires an argument" -kernel
@@ -93,6 +93,13 @@ expect "emulated network card" "-nic user,model=e1000: Unsupported NIC model: e1
 	-nic user,model=e1000
 expect "card of -net without its other side" \
 	"-net nic: there is no -net tap or -net user for it" -kernel "$kernel" -net nic,model=virtio
+expect "sandbox that is neither on nor off" \
+	"-sandbox maybe: Parameter 'enable' expects 'on' or 'off'" -sandbox maybe
+expect "user who is none" \
+	"-runas no-such-user: User \"no-such-user\" doesn't exist (and is not <uid>:<gid>)" \
+	-kernel "$kernel" -runas no-such-user
+expect "root directory that is none" \
+	"-chroot $dir/none: not a directory" -kernel "$kernel" -chroot "$dir/none"
 expect "missing kernel file" \
 	"could not open kernel file '$dir/none': No such file or directory" -kernel "$dir/none"
 expect "kernel is a directory" \
@@ -168,6 +175,9 @@ with_kvm "vhost=on without the device" \
 with_kvm "no module for a directory" \
 	"-virtfs local,path=/,mount_tag=t,security_model=none,vhost=on,vhostdev=/none: vhost: could not open '/none': No such file or directory" \
 	-kernel "$kernel" -virtfs local,path=/,mount_tag=t,security_model=none,vhost=on,vhostdev=/none
+with_kvm "sandbox with a script to be run at the end" \
+	"-sandbox on: not possible: downscript= is to be run at the end" -kernel "$kernel" -m 32 \
+	-sandbox on -serial null -netdev tap,id=a,ifname=ferryt0,script=/bin/true,downscript=/bin/true
 with_kvm "network script that fails" \
 	"-netdev tap,id=a,ifname=ferryt0,script=/bin/false: network script /bin/false failed with status 256" \
 	-kernel "$kernel" -netdev tap,id=a,ifname=ferryt0,script=/bin/false

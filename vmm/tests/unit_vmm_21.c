@@ -28,6 +28,7 @@ static const u8 guest_ip[4] = { 10, 0, 2, 15 }, host_ip[4] = { 10, 0, 2, 2 };
 
 FIXTURE(user) {
 	struct config cfg;
+	struct threads threads;
 	struct user_net *net;
 	int fd, port;
 	u8 f[2048];		/* the last frame that came */
@@ -89,7 +90,7 @@ FIXTURE_SETUP(user)
 	ASSERT_EQ(0, config_add_netdev(&self->cfg, text, &self->e));
 	self->fd = user_net_create(&self->net, &self->cfg.netdev[0].user, &self->e);
 	ASSERT_LE(0, self->fd) TH_LOG("%s", self->e.text);
-	ASSERT_EQ(0, user_net_start(self->net));
+	ASSERT_EQ(0, user_net_start(self->net, &self->threads));
 }
 
 FIXTURE_TEARDOWN(user)
@@ -341,6 +342,7 @@ TEST_F(user, frames_of_no_sense_are_survived)
 TEST(nothing_wakes_it_when_nothing_happens)
 {
 	struct config cfg = { 0 };
+	struct threads threads = { 0 };
 	struct user_net *net;
 	struct error e;
 	u64 before;
@@ -349,7 +351,7 @@ TEST(nothing_wakes_it_when_nothing_happens)
 	ASSERT_EQ(0, config_add_netdev(&cfg, "user,id=n0", &e));
 	fd = user_net_create(&net, &cfg.netdev[0].user, &e);
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, user_net_start(net));
+	ASSERT_EQ(0, user_net_start(net, &threads));
 	sleep(1);
 	before = user_net_wakeups(net);
 	sleep(3);
@@ -396,6 +398,38 @@ TEST(a_port_that_is_taken_is_told)
 	EXPECT_STREQ(want, e.text);
 	close(s);
 	config_free(&cfg);
+}
+
+TEST(older_spellings)
+{
+	static const u8 mac[6] = { 0x52, 0x54, 0, 0, 0, 7 };
+	static const char *const keys[] = { "mac", "addr", NULL };
+	struct config cfg = { 0 };
+	struct error e;
+	char *rest;
+
+	ASSERT_EQ(0, config_add_nic(&cfg, "user,model=virtio,mac=52:54:00:00:00:07,"
+				    "hostfwd=tcp::1-:2", &e)) TH_LOG("%s", e.text);
+	ASSERT_EQ(1, cfg.n_netdevs);
+	ASSERT_EQ(1, cfg.n_devices);
+	EXPECT_EQ(0, memcmp(mac, cfg.device[0].net.mac, 6));
+	EXPECT_EQ(1, cfg.netdev[0].user.n_forwards);
+	EXPECT_STREQ(cfg.netdev[0].id, cfg.device[0].net.netdev);
+	/* The first card has the first network, whatever comes first; the last gets one. */
+	ASSERT_EQ(0, config_add_net(&cfg, "nic,model=virtio,macaddr=52:54:00:00:00:08", &e));
+	ASSERT_EQ(0, config_add_net(&cfg, "tap,ifname=tap01", &e));
+	ASSERT_EQ(0, config_add_net(&cfg, "user", &e));
+	ASSERT_EQ(0, config_add_net_devices(&cfg, &e));
+	ASSERT_EQ(3, cfg.n_devices);
+	EXPECT_STREQ(cfg.netdev[1].id, cfg.device[1].net.netdev);
+	EXPECT_STREQ("tap01", cfg.netdev[1].ifname);
+	EXPECT_STREQ(cfg.netdev[2].id, cfg.device[2].net.netdev);
+	EXPECT_TRUE(cfg.netdev[2].is_user);
+	config_free(&cfg);
+
+	rest = opt_without("tap,mac=1,ifname=a,,mac=b,macaddr=2,addr", keys);
+	EXPECT_STREQ("tap,ifname=a,,mac=b,macaddr=2", rest);
+	free(rest);
 }
 
 TEST(frames_that_open_sockets)
