@@ -44,6 +44,18 @@ static int fsdev_open_vhost(struct fsdev *fs, struct error *e)
 	return ret ?: vhost_9p_probe(&fs->vhost, &fs->export, e);
 }
 
+/* While there is the right to: what is mounted below is not served, whatever comes. */
+static void fsdev_detach(struct fsdev *fs)
+{
+	int fd = p9loop_detach(fs->export.fd);
+
+	fs->loop.detached = fd >= 0;
+	if (fd < 0)
+		return;
+	close(fs->export.fd);
+	fs->export.fd = fd;
+}
+
 static int fsdev_open_loop(struct fsdev *fs, struct error *e)
 {
 	int ret = p9loop_init(&fs->loop, fs->m, e);
@@ -51,8 +63,10 @@ static int fsdev_open_loop(struct fsdev *fs, struct error *e)
 	if (ret)
 		return ret;
 	ret = p9loop_check(&fs->export);
-	if (!ret)
+	if (!ret) {
+		fsdev_detach(fs);
 		return 0;
+	}
 	error_errno(e, ret, "cannot initialize fsdev '%s': cannot serve '%s'", fs->cfg->id,
 		    fs->cfg->path);
 	if (ret == -EPERM)

@@ -108,7 +108,7 @@ static int p9loop_start_server(struct p9loop_server *s, struct p9loop *pl,
 	s->kick_fd = pl->v->queue[0].kick_fd;
 	ret = virtio_ring_init(&s->ring, pl->v, &pl->v->queue[0]);
 	if (!ret)
-		ret = p9loop_export_get(&s->ex, b);
+		ret = p9loop_export_get(&s->ex, b, pl->detached);
 	if (!ret)
 		ret = p9loop_queue_init(s);
 	if (!ret)

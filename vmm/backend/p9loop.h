@@ -14,6 +14,7 @@ struct p9loop {
 	struct virtio_dev *v;		/* while started */
 	int err_fd;			/* the queue's thread found the guest in error */
 	int proc_fd;			/* /proc/self/fd, which may be out of reach later */
+	bool detached;			/* what is served comes from p9loop_detach() */
 	struct loop_source err;
 	struct p9loop_server *server;	/* while started */
 };
@@ -28,6 +29,15 @@ void p9loop_destroy(struct p9loop *pl);
  * Return: 0 or the -errno with which the kernel module would refuse.
  */
 int p9loop_check(struct ferry_9p_backend *b);
+
+/**
+ * p9loop_detach - have a directory on a mount of its own
+ * @dir: the directory
+ *
+ * For who has the right to mount now, and may not have it when the device starts.
+ * Return: another descriptor, of that mount's root, or -errno: it has to do as it is.
+ */
+int p9loop_detach(int dir);
 
 /*
  * Serve queue 0 of a device whose driver is ready. b->fd is not used after return.

@@ -114,12 +114,19 @@ int p9loop_check(struct ferry_9p_backend *b)
 	return ret;
 }
 
-static int export_root(struct p9loop_export *ex, int dir)
+int p9loop_detach(int dir)
 {
 	int fd = syscall(SYS_open_tree, dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-			 AT_EMPTY_PATH), ret;
+			 AT_EMPTY_PATH);
 
-	ex->detached = fd >= 0;
+	return fd < 0 ? -errno : fd;
+}
+
+static int export_root(struct p9loop_export *ex, int dir, bool detached)
+{
+	int fd = detached ? -1 : p9loop_detach(dir), ret;
+
+	ex->detached = detached || fd >= 0;
 	if (fd < 0)
 		fd = p9loop_lookup(dir, ".", O_DIRECTORY);
 	if (fd < 0)
@@ -128,7 +135,7 @@ static int export_root(struct p9loop_export *ex, int dir)
 	return ret ?: p9loop_is_dir(ex->root) ? 0 : -ENOTDIR;
 }
 
-int p9loop_export_get(struct p9loop_export *ex, const struct ferry_9p_backend *b)
+int p9loop_export_get(struct p9loop_export *ex, const struct ferry_9p_backend *b, bool detached)
 {
 	bool other = b->uid != FERRY_9P_SELF || b->gid != FERRY_9P_SELF;
 	struct ferry_9p_backend in_use = *b;
@@ -143,7 +150,7 @@ int p9loop_export_get(struct p9loop_export *ex, const struct ferry_9p_backend *b
 		.fmode = in_use.fmode, .dmode = in_use.dmode,
 		.xattr_bytes = in_use.xattr_bytes,
 	};
-	return export_root(ex, b->fd);
+	return export_root(ex, b->fd, detached);
 }
 
 void p9loop_export_put(struct p9loop_export *ex)

@@ -258,7 +258,7 @@ static inline struct p9loop_entry p9loop_entry(const struct ferry_p9_str *s)
 }
 
 /* p9loop_export.c */
-int p9loop_export_get(struct p9loop_export *ex, const struct ferry_9p_backend *b);
+int p9loop_export_get(struct p9loop_export *ex, const struct ferry_9p_backend *b, bool detached);
 void p9loop_export_put(struct p9loop_export *ex);
 
 /* p9loop.c: the two halves of p9loop_stop() */
