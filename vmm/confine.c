@@ -18,7 +18,7 @@ int confine_check(const struct config *cfg, struct error *e)
 
 int confine(struct machine *m, const struct config *cfg, u32 uses, vm_say say, struct error *e)
 {
-	const char *hindrance = sandbox_hindrance(uses);
+	const char *hindrance = sandbox_hindrance();
 	const struct sandbox_config sandbox = {
 		.uses = uses,
 		.user = cfg->runas,

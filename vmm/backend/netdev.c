@@ -183,7 +183,7 @@ u32 netdev_uses(const struct netdev *nd)
 		uses |= SANDBOX_USER_NET;
 	if (!nd->use_vhost || !nd->cfg->vhostforce)
 		uses |= SANDBOX_NET;
-	if (nd->tap.downscript[0])
+	if (nd->tap.down.pid)
 		uses |= SANDBOX_SCRIPT;
 	return uses;
 }

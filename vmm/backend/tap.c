@@ -9,23 +9,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/virtio_net.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../dev/net_bits.h"
 #include "link.h"
+#include "tap_script.h"
 
 #define TAP_DEVICE		"/dev/net/tun"
 #define TAP_SCRIPT		"/etc/qemu-ifup"
 #define TAP_DOWN_SCRIPT		"/etc/qemu-ifdown"
-
-extern char **environ;
 
 static const char *tap_name(const struct tap_config *cfg)
 {
@@ -161,42 +157,6 @@ static int tap_setup_queue(const struct tap *t, const struct tap_config *cfg, in
 	return 0;
 }
 
-/* Start a script with the signals as a program expects to find them, not as we have them. */
-static int tap_spawn(pid_t *pid, const char *script, const char *ifname)
-{
-	char *argv[] = { (char *)script, (char *)ifname, NULL };
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int ret;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	ret = posix_spawn(pid, script, NULL, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-	return ret;
-}
-
-static int tap_run_script(const char *script, const char *ifname, struct error *e)
-{
-	int ret, status;
-	pid_t pid;
-
-	ret = tap_spawn(&pid, script, ifname);
-	if (ret)
-		return error_errno(e, ret, "could not launch network script %s", script);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return error_errno(e, errno, "network script %s", script);
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return error_set(e, EIO, "network script %s failed with status %d", script,
-				 status);
-	return 0;
-}
-
 /* The script to run: the one asked for, or the default where that exists; or NULL. */
 static const char *tap_script(const char *script, const char *def)
 {
@@ -215,7 +175,7 @@ static int tap_up(struct tap *t, const struct tap_config *cfg, bool existed, str
 	if (up) {
 		ret = tap_run_script(up, t->name, e);
 		if (!ret && down)
-			snprintf(t->downscript, sizeof(t->downscript), "%s", down);
+			ret = tap_keep_script(&t->down, down, t->name, t->fd[0], e);
 		return ret;
 	}
 	/* script=no leaves the interface to whoever said so. */
@@ -265,8 +225,7 @@ void tap_close(struct tap *t)
 {
 	unsigned int i;
 
-	if (t->downscript[0])
-		tap_run_script(t->downscript, t->name, NULL);
+	tap_end_script(&t->down);
 	for (i = 0; i < t->n; i++)
 		close(t->fd[i]);
 	free(t->fd);

@@ -7,6 +7,7 @@
 
 #include "../error.h"
 #include "../types.h"
+#include "tap_script.h"
 
 struct tap_config {
 	const char *ifname;
@@ -25,7 +26,7 @@ struct tap {
 	bool multi;		/* queues can be switched off and on */
 	bool vnet_hdr;		/* frames are preceded by a virtio-net header */
 	u64 offloads;		/* VIRTIO_NET_F_* bits it can do */
-	char downscript[256];	/* to be run at the end, "" if none */
+	struct tap_script down;	/* to be run at the end */
 };
 
 int tap_open(struct tap *t, const struct tap_config *cfg, struct error *e);

@@ -44,7 +44,7 @@ with_kvm() { if $kvm; then expect "$@"; else skip "$1" "no working KVM here"; fi
 as=()
 kvm=false
 if kvm_works; then kvm=true; fi
-plan 62
+plan 61
 
 expect "unknown option" "-bogus: invalid option" -bogus
 expect "missing argument" "-kernel: requires an argument" -kernel
@@ -175,9 +175,6 @@ with_kvm "vhost=on without the device" \
 with_kvm "no module for a directory" \
 	"-virtfs local,path=/,mount_tag=t,security_model=none,vhost=on,vhostdev=/none: vhost: could not open '/none': No such file or directory" \
 	-kernel "$kernel" -virtfs local,path=/,mount_tag=t,security_model=none,vhost=on,vhostdev=/none
-with_kvm "sandbox with a script to be run at the end" \
-	"-sandbox on: not possible: downscript= is to be run at the end" -kernel "$kernel" -m 32 \
-	-sandbox on -serial null -netdev tap,id=a,ifname=ferryt0,script=/bin/true,downscript=/bin/true
 with_kvm "network script that fails" \
 	"-netdev tap,id=a,ifname=ferryt0,script=/bin/false: network script /bin/false failed with status 256" \
 	-kernel "$kernel" -netdev tap,id=a,ifname=ferryt0,script=/bin/false
