@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The VMMs that are compared, each with one processor, a console that goes to a file, and no device."""
+
+import os
+from dataclasses import dataclass
+
+from ferrylab.paths import BUILD
+
+QEMU = "/usr/bin/qemu-system-x86_64"
+FERRY = os.path.join(BUILD, "ferry")
+RAM_MIB = 256
+CONSOLE = "/tmp/vmm-console.log"
+# Quiet: only what goes wrong is on the console.
+PARAMETERS = "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check nowatchdog"
+
+
+@dataclass(frozen=True)
+class Vmm:
+    """`options` are what precedes kernel and initramfs."""
+    name: str
+    title: str
+    program: str
+    options: tuple
+
+
+QEMU_OPTIONS = ("-accel", "kvm", "-cpu", "host", "-nodefaults", "-no-user-config", "-display", "none",
+                "-serial", "file:" + CONSOLE, "-monitor", "none", "-name", "bench,debug-threads=on")
+VMMS = (
+    Vmm("ferry", "ferry", FERRY, ("-serial", "file:" + CONSOLE)),
+    Vmm("ferry-open", "ferry -sandbox off", FERRY, ("-serial", "file:" + CONSOLE, "-sandbox", "off")),
+    Vmm("q35", "QEMU q35", QEMU, ("-M", "q35", *QEMU_OPTIONS)),
+    Vmm("microvm", "QEMU microvm", QEMU, ("-M", "microvm", *QEMU_OPTIONS)),
+)
+# Ferry's goals are against the best of these, figure by figure.
+REFERENCES = ("q35", "microvm")
+
+
+def command(vmm, kernel, initrd):
+    return [vmm.program, *vmm.options, "-m", str(RAM_MIB), "-smp", "1", "-no-reboot", "-kernel", kernel,
+            "-initrd", initrd, "-append", PARAMETERS]
