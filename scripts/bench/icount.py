@@ -17,7 +17,9 @@ BIN = os.path.join(BUILD, "bench-bin")
 # nokaslr and ipv6.disable keep runs alike; the rest makes the clock count and the worker preempt.
 PARAMETERS = ("console=ttyS0 tsc=reliable clocksource=tsc nokaslr preempt=full mitigations=off "
               "no_timer_check ipv6.disable=1 panic=-1 quiet loglevel=4")
-STOCK_MODULES = {"net_count": ("vhost_net",), "blk_count": ("null_blk",)}
+STOCK_MODULES = {"net_count": ("vhost_net",), "blk_count": ("null_blk",), "p9_count": ("brd", "crc32c_generic", "ext4")}
+# As large as the kernel makes a RAM disk.
+EXT4 = "16M"
 TIMEOUT = 600
 
 
@@ -39,7 +41,18 @@ def image(kernel, program, path, build=True):
     ours = modules.ready(kernel, build=build)
     names = list(STOCK_MODULES[program]) + modules.needs(ours)
     initramfs.add_modules(archive, initramfs.module_files(kernel, names) + ours)
+    if "ext4" in names:
+        archive.file("ext4", file_system(path + ".ext4"))
     archive.write(path)
+
+
+def file_system(path):
+    """Write an empty ext4, always the same."""
+    with open(path, "wb"):
+        pass
+    subprocess.check_call(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-U", "clear",
+                           "-E", "hash_seed=00000000-0000-0000-0000-000000000001", path, EXT4])
+    return path
 
 
 def run(kernel_name, program, parameters="", plugin=None, build=True):

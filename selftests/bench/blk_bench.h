@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Instruction counts of block requests: what is measured (blk_rows.c), the disk
- * below (blk_null.c), the memory of payloads (blk_mem.c), a driver of /dev/ferry-blk
- * (blk_ferry.c), and the floor, which is io_uring on the same disk (blk_floor.c).
+ * below (blk_null.c), a driver of /dev/ferry-blk (blk_ferry.c), and the floor, which is
+ * io_uring on the same disk (blk_floor.c).
  */
 #ifndef FERRY_BENCH_BLK_H
 #define FERRY_BENCH_BLK_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "mem.h"
 
 /* Most requests that are under way. */
 #define BLK_DEPTH_MAX	32
@@ -45,12 +43,6 @@ struct null_counts {
  */
 const char *null_make(void);
 struct null_counts null_counts(void);
-
-/* Write an attribute of the kernel. */
-void blk_put(const char *path, const char *text);
-
-/* Memory of the row's kind at guest address 0, all of it touched. Return its start. */
-void *blk_memory(const struct blk_row *row, struct mem *m, size_t size);
 
 struct blk_ferry;
 struct blk_floor;

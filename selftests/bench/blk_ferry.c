@@ -13,6 +13,7 @@
 #include "check.h"
 #include "count.h"
 #include "dev.h"
+#include "guest_mem.h"
 
 #define FERRY_RING	256
 #define FERRY_RING_GPA	0x0ULL
@@ -63,7 +64,8 @@ struct blk_ferry *ferry_open(const struct blk_row *row, const char *disk)
 	f->row = row;
 	f->disk = open(disk, O_RDWR | O_DIRECT | O_CLOEXEC);
 	check(f->disk >= 0, "open %s: %s", disk, strerror(errno));
-	blk_memory(row, &f->mem, FERRY_DATA_GPA + BLK_DEPTH_MAX * row->size);
+	guest_memory(row->name, row->small_pages, &f->mem, 0,
+		     FERRY_DATA_GPA + BLK_DEPTH_MAX * row->size);
 	f->req = mem_hva(&f->mem, FERRY_REQ_GPA);
 	for (unsigned int i = 0; i < BLK_DEPTH_MAX; i++)
 		f->req[i].status = FERRY_PENDING;

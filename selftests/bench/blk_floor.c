@@ -13,6 +13,7 @@
 #include "boot.h"
 #include "check.h"
 #include "count.h"
+#include "guest_mem.h"
 
 struct blk_floor {
 	const struct blk_row *row;
@@ -48,7 +49,8 @@ struct blk_floor *floor_open(const struct blk_row *row, const char *disk)
 	f->row = row;
 	f->disk = open(disk, O_RDWR | O_DIRECT | O_CLOEXEC);
 	check(f->disk >= 0, "open %s: %s", disk, strerror(errno));
-	f->data = blk_memory(row, &f->mem, BLK_DEPTH_MAX * row->size);
+	f->data = guest_memory(row->name, row->small_pages, &f->mem, 0,
+			       BLK_DEPTH_MAX * row->size);
 	floor_ring(f);
 	for (unsigned int i = 0; i < BLK_DEPTH_MAX; i++)
 		iov[i] = (struct iovec){ f->data + i * row->size, row->size };

@@ -4,25 +4,15 @@
  * thread; the machine ends with it, so nothing is taken down.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "blk_bench.h"
+#include "boot.h"
 #include "check.h"
 
 #define NULL_CONFIG	"/sys/kernel/config"
 #define NULL_DISK	"bench"
-
-void blk_put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	check(fd >= 0, "open %s: %s", path, strerror(errno));
-	check(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s to %s: %s", text, path,
-	      strerror(errno));
-	close(fd);
-}
 
 const char *null_make(void)
 {
@@ -40,9 +30,9 @@ const char *null_make(void)
 	for (unsigned int i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
 		snprintf(path, sizeof(path), NULL_CONFIG "/nullb/" NULL_DISK "/%s",
 			 attributes[i].name);
-		blk_put(path, attributes[i].value);
+		boot_put(path, attributes[i].value);
 	}
-	blk_put("/sys/block/" NULL_DISK "/queue/scheduler", "none");
+	boot_put("/sys/block/" NULL_DISK "/queue/scheduler", "none");
 	return "/dev/" NULL_DISK;
 }
 

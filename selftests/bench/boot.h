@@ -12,6 +12,9 @@
 /* Mount /proc, /sys and /dev, and load /modules/ as its "order" lists them. */
 void boot_begin(void);
 
+/* Write an attribute of the kernel. */
+void boot_put(const char *path, const char *text);
+
 /*
  * Write one line of results: to a debug port of the emulated machine, so that
  * console noise can neither hide nor fake it.

@@ -4,7 +4,7 @@
  * what the first process of such a machine shares, whatever it measures.
  *
  * Kernel command line: bench.row=NAME measures one row, bench.side=NAME one
- * side; bench.profile=1 measures two sizes only, with marks for profile.so, and
+ * side; bench.profile=1 measures two sizes only, with marks for the profiler, and
  * writes symbols afterwards.
  */
 #ifndef FERRY_BENCH_COUNT_H
@@ -20,7 +20,7 @@ struct count {
 	bool profile;
 };
 
-/* Where profile.so starts and ends counting; mark_keep(): the interval was a good one. */
+/* Where the profiler starts and ends counting; mark_keep(): the interval was a good one. */
 void mark_small(void);
 void mark_large(void);
 void mark_end(void);

@@ -18,15 +18,14 @@
 #include <string.h>
 
 /*
- * The plugin interface, version 1, as QEMU documents it: no header of it is
- * packaged.
+ * The plugin interface as QEMU documents it: no header of it is packaged. What is used
+ * of it is the same in versions 1 and 2, but no QEMU takes both.
  */
 #define EXPORT __attribute__((visibility("default")))
 
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
-enum { PLUGIN_INLINE_ADD_U64 };
 enum { PLUGIN_NO_REGS };
 
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
@@ -34,15 +33,13 @@ void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 					    void (*cb)(unsigned int vcpu, void *data), int flags,
 					    void *data);
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *ptr,
-						uint64_t imm);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, void *),
 				    void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 
-EXPORT int qemu_plugin_version = 1;
+EXPORT int qemu_plugin_version = PLUGIN_VERSION;
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv);
 
 enum { SMALL, LARGE, KINDS };
@@ -68,7 +65,7 @@ struct profile {
 	uint64_t shortest[KINDS];
 };
 
-/* The callbacks of version 1 that run at translation get no pointer. */
+/* The callbacks that run at translation get no pointer. */
 static struct profile profile;
 
 static struct profile_addr *profile_find(uint64_t addr)
@@ -79,6 +76,14 @@ static struct profile_addr *profile_find(uint64_t addr)
 		i = (i + 1) % PROFILE_ADDRS;
 	profile.table[i].addr = addr;
 	return &profile.table[i];
+}
+
+static void profile_count(unsigned int vcpu, void *data)
+{
+	struct profile_addr *a = data;
+
+	(void)vcpu;
+	a->now++;
 }
 
 static void profile_begin(unsigned int vcpu, void *data)
@@ -133,8 +138,8 @@ static void profile_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 				qemu_plugin_register_vcpu_insn_exec_cb(insn, profile_begin,
 								       PLUGIN_NO_REGS,
 								       (void *)(intptr_t)kind);
-		qemu_plugin_register_vcpu_insn_exec_inline(insn, PLUGIN_INLINE_ADD_U64,
-							   &profile_find(addr)->now, 1);
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, profile_count, PLUGIN_NO_REGS,
+						       profile_find(addr));
 	}
 }
 

@@ -13,6 +13,8 @@ TREE = os.path.join(CACHE, "qemu")
 # From here on a page is locked while TCG translates from it, so that no CPU keeps an instruction
 # that another one has already patched away.
 THREADS_SINCE = (8, 1)
+# From here on plugins of the first interface are refused.
+PLUGINS_2_SINCE = (9, 0)
 
 
 def in_cache():
@@ -38,6 +40,11 @@ def version():
         return ()
     found = re.search(r"version (\d+)\.(\d+)", text)
     return tuple(map(int, found.groups())) if found else ()
+
+
+def plugins():
+    """The version of the interface that its plugins have."""
+    return 2 if version() >= PLUGINS_2_SINCE else 1
 
 
 def accel():

@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "blk_bench.h"
+#include "boot.h"
 #include "check.h"
+#include "guest_mem.h"
 
 #define HUGE_BYTES	(2UL << 20)
 
@@ -26,23 +27,24 @@ static size_t mem_huge(void)
 	return sum << 10;
 }
 
-void *blk_memory(const struct blk_row *row, struct mem *m, size_t size)
+void *guest_memory(const char *row, bool small_pages, struct mem *m, uint64_t gpa, size_t size)
 {
+	size_t before = mem_huge();
 	void *at, *aligned;
 
 	/* A machine of little memory begins without. */
-	blk_put("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
+	boot_put("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
 	size = (size + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
 	at = mmap(NULL, size + HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		  -1, 0);
 	check(at != MAP_FAILED, "mmap of %zu bytes: %s", size, strerror(errno));
 	aligned = (void *)(((uintptr_t)at + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1));
-	check(!madvise(aligned, size, row->small_pages ? MADV_NOHUGEPAGE : MADV_HUGEPAGE),
+	check(!madvise(aligned, size, small_pages ? MADV_NOHUGEPAGE : MADV_HUGEPAGE),
 	      "madvise: %s", strerror(errno));
 	memset(aligned, 0, size);
-	check(row->small_pages ? !mem_huge() : mem_huge() >= size, "%s: %zu bytes in huge pages",
-	      row->name, mem_huge());
+	check(mem_huge() == before + (small_pages ? 0 : size), "%s: %zu bytes in huge pages", row,
+	      mem_huge());
 	/* mem_free() unmaps the aligned part; the margin is address space only. */
-	mem_add_hva(m, 0, aligned, size);
+	mem_add_hva(m, gpa, aligned, size);
 	return aligned;
 }
