@@ -10,10 +10,11 @@
 
 #include "ferry_9p.h"
 
-static void ferry_9p_put_time(struct ferry_p9_enc *e, const struct timespec64 *t)
+static void ferry_9p_attr_time(struct ferry_p9_attr *a, unsigned int i,
+			       const struct timespec64 *t)
 {
-	ferry_p9_put(e, t->tv_sec, 8);
-	ferry_p9_put(e, t->tv_nsec, 8);
+	a->time[i][0] = t->tv_sec;
+	a->time[i][1] = t->tv_nsec;
 }
 
 int ferry_9p_getattr(struct ferry_9p_req *req)
@@ -21,6 +22,7 @@ int ferry_9p_getattr(struct ferry_9p_req *req)
 	static const struct timespec64 none;
 	struct ferry_9p *p9 = req->p9;
 	struct ferry_p9_enc *e = &req->enc;
+	struct ferry_p9_attr a;
 	bool btime;
 	struct kstat st;
 	int err = ferry_9p_stat(p9, &req->fid->path, &st);
@@ -28,22 +30,21 @@ int ferry_9p_getattr(struct ferry_9p_req *req)
 	if (err)
 		return err;
 	btime = (req->m.v[1] & FERRY_P9_GETATTR_BTIME) && (st.result_mask & STATX_BTIME);
+	a.mode = st.mode;
+	a.uid = ferry_9p_uid_out(p9, st.uid);
+	a.gid = ferry_9p_gid_out(p9, st.gid);
+	a.nlink = st.nlink;
+	a.rdev = S_ISBLK(st.mode) || S_ISCHR(st.mode) ? new_encode_dev(st.rdev) : 0;
+	a.size = st.size;
+	a.blksize = st.blksize;
+	a.blocks = st.blocks;
+	ferry_9p_attr_time(&a, 0, &st.atime);
+	ferry_9p_attr_time(&a, 1, &st.mtime);
+	ferry_9p_attr_time(&a, 2, &st.ctime);
+	ferry_9p_attr_time(&a, 3, btime ? &st.btime : &none);
 	ferry_p9_put(e, FERRY_P9_GETATTR_BASIC | (btime ? FERRY_P9_GETATTR_BTIME : 0), 8);
 	ferry_9p_put_qid(p9, e, &st);
-	ferry_p9_put(e, st.mode, 4);
-	ferry_p9_put(e, ferry_9p_uid_out(p9, st.uid), 4);
-	ferry_p9_put(e, ferry_9p_gid_out(p9, st.gid), 4);
-	ferry_p9_put(e, st.nlink, 8);
-	ferry_p9_put(e, S_ISBLK(st.mode) || S_ISCHR(st.mode) ? new_encode_dev(st.rdev) : 0, 8);
-	ferry_p9_put(e, st.size, 8);
-	ferry_p9_put(e, st.blksize, 8);
-	ferry_p9_put(e, st.blocks, 8);
-	ferry_9p_put_time(e, &st.atime);
-	ferry_9p_put_time(e, &st.mtime);
-	ferry_9p_put_time(e, &st.ctime);
-	ferry_9p_put_time(e, btime ? &st.btime : &none);
-	ferry_p9_put(e, 0, 8);		/* generation */
-	ferry_p9_put(e, 0, 8);		/* data version */
+	ferry_p9_put_attr(e, &a);
 	return 0;
 }
 

@@ -48,6 +48,9 @@
 /* Message and answer without an allocation of their own. */
 #define FERRY_9P_OWN_BYTES	512
 
+/* So much of a message is fetched at once, before its size is known. */
+#define FERRY_9P_FIRST_BYTES	64
+
 /* POSIX lock owners, and locks, that one session may have. */
 #define FERRY_9P_OWNERS_MAX	1024
 #define FERRY_9P_LOCKS_MAX	16384
@@ -148,7 +151,7 @@ struct ferry_9p_req {
 	u8 type;
 	bool may_block;			/* in the pool, or alone */
 	bool fault;			/* the chain's memory is not there */
-	u32 copied;
+	u32 copied;			/* bytes of it that were fetched at first */
 	u8 *msg;
 	struct ferry_p9_msg m;
 	struct ferry_9p_fid *fid;

@@ -14,6 +14,10 @@
 #include <string.h>
 #endif
 
+#ifndef __always_inline
+#define __always_inline inline __attribute__((__always_inline__))
+#endif
+
 /* A string inside the private copy; no NUL follows it. */
 struct ferry_p9_str {
 	const char *s;
@@ -41,17 +45,67 @@ struct ferry_p9_msg {
 	__u32 nr_s;
 };
 
-static inline __u64 ferry_p9_get(struct ferry_p9_dec *d, unsigned int bytes)
+/* What Rgetattr says behind the qid, in the order of the wire. */
+struct ferry_p9_attr {
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u64 nlink;
+	__u64 rdev;
+	__u64 size;
+	__u64 blksize;
+	__u64 blocks;
+	__u64 time[FERRY_P9_TIMES][2];	/* seconds, nanoseconds */
+};
+
+/*
+ * An integer of 1, 2, 4 or 8 bytes, which callers give as a constant: what is written
+ * out here the compiler makes one load or store of.
+ */
+static __always_inline __u64 ferry_p9_load(const __u8 *p, unsigned int bytes)
 {
-	__u64 v = 0;
-	unsigned int i;
+	switch (bytes) {
+	case 1:
+		return p[0];
+	case 2:
+		return p[0] | (__u32)p[1] << 8;
+	case 4:
+		return p[0] | (__u32)p[1] << 8 | (__u32)p[2] << 16 | (__u32)p[3] << 24;
+	default:
+		return (__u64)p[0] | (__u64)p[1] << 8 | (__u64)p[2] << 16 | (__u64)p[3] << 24 |
+		       (__u64)p[4] << 32 | (__u64)p[5] << 40 | (__u64)p[6] << 48 |
+		       (__u64)p[7] << 56;
+	}
+}
+
+/* Likewise. Return: what is behind it. */
+static __always_inline __u8 *ferry_p9_store(__u8 *p, __u64 v, unsigned int bytes)
+{
+	p[0] = (__u8)v;
+	if (bytes > 1)
+		p[1] = (__u8)(v >> 8);
+	if (bytes > 2) {
+		p[2] = (__u8)(v >> 16);
+		p[3] = (__u8)(v >> 24);
+	}
+	if (bytes > 4) {
+		p[4] = (__u8)(v >> 32);
+		p[5] = (__u8)(v >> 40);
+		p[6] = (__u8)(v >> 48);
+		p[7] = (__u8)(v >> 56);
+	}
+	return p + bytes;
+}
+
+static __always_inline __u64 ferry_p9_get(struct ferry_p9_dec *d, unsigned int bytes)
+{
+	__u64 v;
 
 	if (d->bad || d->left < bytes) {
 		d->bad = true;
 		return 0;
 	}
-	for (i = 0; i < bytes; i++)
-		v |= (__u64)d->p[i] << (8 * i);
+	v = ferry_p9_load(d->p, bytes);
 	d->p += bytes;
 	d->left -= bytes;
 	return v;
@@ -72,32 +126,35 @@ static inline struct ferry_p9_str ferry_p9_get_str(struct ferry_p9_dec *d)
 	return s;
 }
 
-static inline void ferry_p9_put(struct ferry_p9_enc *e, __u64 v, unsigned int bytes)
+/* Room for so many bytes of one or more fields, NULL if there is none. */
+static __always_inline __u8 *ferry_p9_room(struct ferry_p9_enc *e, __u32 bytes)
 {
-	unsigned int i;
+	__u8 *p = e->p;
 
 	if (e->bad || e->left < bytes) {
 		e->bad = true;
-		return;
+		return NULL;
 	}
-	for (i = 0; i < bytes; i++)
-		e->p[i] = (__u8)(v >> (8 * i));
 	e->p += bytes;
 	e->left -= bytes;
 	e->done += bytes;
+	return p;
+}
+
+static __always_inline void ferry_p9_put(struct ferry_p9_enc *e, __u64 v, unsigned int bytes)
+{
+	__u8 *p = ferry_p9_room(e, bytes);
+
+	if (p)
+		ferry_p9_store(p, v, bytes);
 }
 
 static inline void ferry_p9_put_bytes(struct ferry_p9_enc *e, const void *from, __u32 len)
 {
-	if (e->bad || e->left < len) {
-		e->bad = true;
-		return;
-	}
-	if (len)
-		memcpy(e->p, from, len);
-	e->p += len;
-	e->left -= len;
-	e->done += len;
+	__u8 *p = ferry_p9_room(e, len);
+
+	if (p && len)
+		memcpy(p, from, len);
 }
 
 static inline void ferry_p9_put_str(struct ferry_p9_enc *e, const char *s, __u32 len)
@@ -112,9 +169,37 @@ static inline void ferry_p9_put_str(struct ferry_p9_enc *e, const char *s, __u32
 
 static inline void ferry_p9_put_qid(struct ferry_p9_enc *e, __u8 type, __u32 version, __u64 path)
 {
-	ferry_p9_put(e, type, 1);
-	ferry_p9_put(e, version, 4);
-	ferry_p9_put(e, path, 8);
+	__u8 *p = ferry_p9_room(e, FERRY_P9_QID);
+
+	if (!p)
+		return;
+	p = ferry_p9_store(p, type, 1);
+	p = ferry_p9_store(p, version, 4);
+	ferry_p9_store(p, path, 8);
+}
+
+/* The rest of Rgetattr: generation and data version are unknown. */
+static inline void ferry_p9_put_attr(struct ferry_p9_enc *e, const struct ferry_p9_attr *a)
+{
+	__u8 *p = ferry_p9_room(e, FERRY_P9_ATTR);
+	unsigned int i;
+
+	if (!p)
+		return;
+	p = ferry_p9_store(p, a->mode, 4);
+	p = ferry_p9_store(p, a->uid, 4);
+	p = ferry_p9_store(p, a->gid, 4);
+	p = ferry_p9_store(p, a->nlink, 8);
+	p = ferry_p9_store(p, a->rdev, 8);
+	p = ferry_p9_store(p, a->size, 8);
+	p = ferry_p9_store(p, a->blksize, 8);
+	p = ferry_p9_store(p, a->blocks, 8);
+	for (i = 0; i < FERRY_P9_TIMES; i++) {
+		p = ferry_p9_store(p, a->time[i][0], 8);
+		p = ferry_p9_store(p, a->time[i][1], 8);
+	}
+	p = ferry_p9_store(p, 0, 8);
+	ferry_p9_store(p, 0, 8);
 }
 
 static inline int ferry_p9_check_string(const struct ferry_p9_str *s)
@@ -181,8 +266,17 @@ static inline int ferry_p9_decode(struct ferry_p9_msg *m, const char *layout, co
 			m->v[m->nr_v] = ferry_p9_get(&d, 4);
 			err = m->v[m->nr_v++] == payload ? 0 : -EINVAL;
 			break;
-		default:
-			m->v[m->nr_v++] = ferry_p9_get(&d, *layout - '0');
+		case '1':
+			m->v[m->nr_v++] = ferry_p9_get(&d, 1);
+			break;
+		case '2':
+			m->v[m->nr_v++] = ferry_p9_get(&d, 2);
+			break;
+		case '4':
+			m->v[m->nr_v++] = ferry_p9_get(&d, 4);
+			break;
+		case '8':
+			m->v[m->nr_v++] = ferry_p9_get(&d, 8);
 			break;
 		}
 	}

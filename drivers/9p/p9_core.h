@@ -74,6 +74,8 @@ enum ferry_p9_dialect {
 #define FERRY_P9_IO_HEADER	11U	/* the same and count[4]: Rread, Rreaddir */
 #define FERRY_P9_WRITE_HEADER	23U	/* ... and fid[4] offset[8] count[4]: Twrite */
 #define FERRY_P9_QID		13U
+#define FERRY_P9_ATTR		132U	/* of Rgetattr, behind the qid */
+#define FERRY_P9_TIMES		4	/* access, modification, change, birth */
 
 /* A message is at least as large as any request without payload may have to be. */
 #define FERRY_P9_MSIZE_MIN	4096U

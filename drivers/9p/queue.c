@@ -135,7 +135,8 @@ static void ferry_9p_req_return(struct ferry_9p_req *req)
 		kvfree(req->msg);
 	if (req->reply != req->own_reply)
 		kvfree(req->reply);
-	kvfree(req->own_seg);
+	if (req->own_seg)
+		kvfree(req->own_seg);
 	req->msg = req->own_msg;
 	req->reply = req->own_reply;
 	req->own_seg = NULL;
@@ -265,22 +266,26 @@ static void ferry_9p_dispatch(struct ferry_9p_req *req)
 static bool ferry_9p_take(struct ferry_9p *p9)
 {
 	struct ferry_9p_req *req = ferry_9p_req_take(p9);
-	u8 head[FERRY_P9_HEADER];
 	struct ferry_p9_hdr h;
+	u32 first;
 	int err;
 
-	if (req->out_len < sizeof(head) || req->in_len < ferry_9p_error_bytes(p9)) {
+	if (req->out_len < FERRY_P9_HEADER || req->in_len < ferry_9p_error_bytes(p9)) {
 		ferry_vq_error(&p9->vq, "message of %u bytes with room for %u", req->out_len,
 			       req->in_len);
 		ferry_9p_req_finish(req);
 		return false;
 	}
-	if (ferry_copy_from_segs(head, req->out, sizeof(head))) {
+	/* Most messages are no longer than this. What follows is then fetched by itself. */
+	first = clamp_t(size_t, req->out->iov_len, FERRY_P9_HEADER, FERRY_9P_FIRST_BYTES);
+	first = min(first, req->out_len);
+	if (ferry_copy_from_segs(req->msg, req->out, first)) {
 		req->fault = true;
 		ferry_9p_req_finish(req);
 		return false;
 	}
-	h = ferry_p9_header(head);
+	req->copied = first;
+	h = ferry_p9_header(req->msg);
 	req->type = h.type;
 	req->tag = h.tag;
 	/* It ends all that goes before it. */

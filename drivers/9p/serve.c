@@ -74,9 +74,27 @@ bool ferry_9p_runs_alone(const struct ferry_9p *p9, u8 type)
 	       p9->export->local;
 }
 
+/* Fetch all of a message that is longer than what was fetched at first. */
+static int ferry_9p_fetch(struct ferry_9p_req *req, u32 bytes)
+{
+	if (bytes > FERRY_9P_OWN_BYTES) {
+		/* One more, for the NUL behind a last string. */
+		u8 *msg = kvmalloc(bytes + 1, GFP_KERNEL_ACCOUNT);
+
+		if (!msg)
+			return -ENOMEM;
+		req->msg = msg;
+	}
+	if (ferry_copy_from_segs(req->msg, req->out, bytes)) {
+		req->fault = true;
+		return -EFAULT;
+	}
+	return 0;
+}
+
 /**
- * ferry_9p_receive - copy a message out of its chain and take it apart
- * @req: has its chain
+ * ferry_9p_receive - have a message in one's own memory and take it apart
+ * @req: has its chain, and the first req->copied bytes of the message
  * @h: the header, fetched once
  *
  * Return: 0 or the -errno to answer.
@@ -86,24 +104,17 @@ int ferry_9p_receive(struct ferry_9p_req *req, const struct ferry_p9_hdr *h)
 	struct ferry_9p *p9 = req->p9;
 	u32 copied = ferry_p9_copied(h, req->out_len, p9->msize);
 	const char *layout;
+	int err;
 
 	if (!copied)
 		return -EMSGSIZE;
 	layout = ferry_p9_layout(h->type, p9->dialect);
 	if (!layout)
 		return -EOPNOTSUPP;
-	if (copied > FERRY_9P_OWN_BYTES) {
-		/* One more, for the NUL behind a last string. */
-		u8 *msg = kvmalloc(copied + 1, GFP_KERNEL_ACCOUNT);
-
-		if (!msg)
-			return -ENOMEM;
-		req->msg = msg;
-	}
-	req->copied = copied;
-	if (ferry_copy_from_segs(req->msg, req->out, copied)) {
-		req->fault = true;
-		return -EFAULT;
+	if (copied > req->copied) {
+		err = ferry_9p_fetch(req, copied);
+		if (err)
+			return err;
 	}
 	return ferry_p9_decode(&req->m, layout, req->msg + FERRY_P9_HEADER,
 			       copied - FERRY_P9_HEADER, h->size - copied);

@@ -190,7 +190,8 @@ int p9_recv(struct p9 *p, int ms)
 	p->rx_type = h.type;
 	p->rx_tag = h.tag;
 	p9_get(p, 4);
-	p9_get(p, 3);
+	p9_get(p, 1);
+	p9_get(p, 2);
 	return p->slot;
 }
 

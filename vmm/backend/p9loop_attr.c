@@ -14,16 +14,18 @@
 #define ATTR_TIMES	(FERRY_P9_SET_ATIME | FERRY_P9_SET_MTIME)
 #define ATTR_BITS	07777
 
-static void attr_put_time(struct ferry_p9_enc *e, const struct statx_timestamp *t)
+static void attr_tell_time(struct ferry_p9_attr *a, unsigned int i,
+			   const struct statx_timestamp *t)
 {
-	ferry_p9_put(e, t->tv_sec, 8);
-	ferry_p9_put(e, t->tv_nsec, 8);
+	a->time[i][0] = t->tv_sec;
+	a->time[i][1] = t->tv_nsec;
 }
 
 int p9loop_getattr(struct p9loop_req *req)
 {
 	static const struct statx_timestamp none;
 	struct ferry_p9_enc *e = &req->enc;
+	struct ferry_p9_attr a;
 	bool btime, device;
 	struct statx st;
 	int err = p9loop_stat(req->s, req->fid->node, &st);
@@ -32,22 +34,21 @@ int p9loop_getattr(struct p9loop_req *req)
 		return err;
 	btime = (req->m.v[1] & FERRY_P9_GETATTR_BTIME) && (st.stx_mask & STATX_BTIME);
 	device = S_ISBLK(st.stx_mode) || S_ISCHR(st.stx_mode);
+	a.mode = st.stx_mode;
+	a.uid = st.stx_uid;
+	a.gid = st.stx_gid;
+	a.nlink = st.stx_nlink;
+	a.rdev = device ? p9loop_encode_dev(st.stx_rdev_major, st.stx_rdev_minor) : 0;
+	a.size = st.stx_size;
+	a.blksize = st.stx_blksize;
+	a.blocks = st.stx_blocks;
+	attr_tell_time(&a, 0, &st.stx_atime);
+	attr_tell_time(&a, 1, &st.stx_mtime);
+	attr_tell_time(&a, 2, &st.stx_ctime);
+	attr_tell_time(&a, 3, btime ? &st.stx_btime : &none);
 	ferry_p9_put(e, FERRY_P9_GETATTR_BASIC | (btime ? FERRY_P9_GETATTR_BTIME : 0), 8);
 	p9loop_put_qid(req->s, e, &st);
-	ferry_p9_put(e, st.stx_mode, 4);
-	ferry_p9_put(e, st.stx_uid, 4);
-	ferry_p9_put(e, st.stx_gid, 4);
-	ferry_p9_put(e, st.stx_nlink, 8);
-	ferry_p9_put(e, device ? p9loop_encode_dev(st.stx_rdev_major, st.stx_rdev_minor) : 0, 8);
-	ferry_p9_put(e, st.stx_size, 8);
-	ferry_p9_put(e, st.stx_blksize, 8);
-	ferry_p9_put(e, st.stx_blocks, 8);
-	attr_put_time(e, &st.stx_atime);
-	attr_put_time(e, &st.stx_mtime);
-	attr_put_time(e, &st.stx_ctime);
-	attr_put_time(e, btime ? &st.stx_btime : &none);
-	ferry_p9_put(e, 0, 8);		/* generation */
-	ferry_p9_put(e, 0, 8);		/* data version */
+	ferry_p9_put_attr(e, &a);
 	return 0;
 }
 
