@@ -160,6 +160,7 @@ struct ferry_9p_req {
 	struct ferry_p9_enc enc;
 	u8 *reply;
 	u32 payload;			/* bytes in the chain behind the header */
+	u32 written;			/* bytes taken from the chain, which are no part of it */
 	u32 len;			/* of the whole answer */
 	u8 own_msg[FERRY_9P_OWN_BYTES + 1];
 	u8 own_reply[FERRY_9P_OWN_BYTES];

@@ -122,7 +122,7 @@ int ferry_9p_write(struct ferry_9p_req *req)
 	if (n < 0)
 		return n;
 	ferry_p9_put(&req->enc, n, 4);
-	req->payload = n;
+	req->written = n;
 	return 0;
 }
 

@@ -100,6 +100,7 @@ static struct ferry_9p_req *ferry_9p_req_take(struct ferry_9p *p9)
 	req->may_block = false;
 	req->fault = false;
 	req->payload = 0;
+	req->written = 0;
 	req->len = 0;
 	INIT_HLIST_NODE(&req->tagged);
 	p9->flight++;
@@ -129,7 +130,7 @@ static void ferry_9p_req_return(struct ferry_9p_req *req)
 	if (!ferry_vring_done_room(&vq->vring))
 		ferry_9p_push(p9);
 	ferry_vring_return(&vq->vring, req->id, req->slots, req->len);
-	vq->stats.bytes += req->payload;
+	vq->stats.bytes += req->payload + req->written;
 	hlist_del_init(&req->tagged);
 	if (req->msg != req->own_msg)
 		kvfree(req->msg);

@@ -153,6 +153,8 @@ static void ferry_look(struct p9_ferry *f, unsigned int i, uint32_t len)
 	      f->kind[i]);
 	if (f->row->kind != P9_READ && f->row->kind != P9_WRITE)
 		return;
+	check(len == FERRY_P9_IO_HEADER + (f->row->kind == P9_READ ? f->row->size : 0),
+	      "%s: an answer of %u bytes", f->row->name, len);
 	memcpy(&count, at + FERRY_P9_HEADER, sizeof(count));
 	check(count == f->row->size, "%s: %u bytes moved", f->row->name, count);
 }

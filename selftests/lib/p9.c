@@ -353,7 +353,13 @@ ssize_t p9_write(struct p9 *p, uint32_t fid, uint64_t pos, const void *from, uin
 	int err = p9_call(p, FERRY_P9_TWRITE, "484d", P9_U64(fid), pos, P9_U64(count), from,
 			  P9_U64(count));
 
-	return err ? err : (ssize_t)p9_get(p, 4);
+	uint32_t n;
+
+	if (err)
+		return err;
+	n = p9_get(p, 4);
+	check(!p->rx.left, "an answer that claims %u bytes more than it has", p->rx.left);
+	return n;
 }
 
 int p9_setattr(struct p9 *p, uint32_t fid, uint32_t valid, uint32_t mode, uint32_t uid,
