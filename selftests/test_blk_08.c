@@ -227,6 +227,8 @@ FIXTURE_VARIANT(gone) {
 FIXTURE_VARIANT_ADD(gone, null) { .kind = DISK_NULL };
 FIXTURE_VARIANT_ADD(gone, slow) { .kind = DISK_NULL, .delay_ns = 5000000 };
 FIXTURE_VARIANT_ADD(gone, cached) { .kind = DISK_BLOCK_CACHED };
+FIXTURE_VARIANT_ADD(gone, scsi) { .kind = DISK_SCSI };
+FIXTURE_VARIANT_ADD(gone, scsi_slow) { .kind = DISK_SCSI, .delay_ns = 5000000 };
 
 FIXTURE_SETUP(gone)
 {
@@ -252,10 +254,10 @@ TEST_F(gone, a_device_removed_under_load)
 	l.may_fail = true;
 	load_start(&l);
 	ASSERT_EQ(LOAD_FINE, load_wait(&l, 50));
-	ASSERT_EQ(0, __disk_set_null(&self->disk, "power", "0"));
+	ASSERT_EQ(0, __disk_unplug(&self->disk));
 	EXPECT_EQ(LOAD_FINE, load_wait(&l, 200));
 	EXPECT_EQ(LOAD_FINE, load_stop(&l));
-	if (variant->kind == DISK_NULL)
+	if (variant->kind != DISK_BLOCK_CACHED)
 		EXPECT_LT(0, l.failed);
 	EXPECT_EQ(S_IOERR, blk_read(&self->b, 16384, BLK_AT(1), 4096));
 	load_destroy(&l);
@@ -270,7 +272,7 @@ TEST_F(gone, a_device_removed_and_the_owner_too)
 	l.may_fail = true;
 	load_start(&l);
 	ASSERT_EQ(LOAD_FINE, load_wait(&l, 20));
-	ASSERT_EQ(0, __disk_set_null(&self->disk, "power", "0"));
+	ASSERT_EQ(0, __disk_unplug(&self->disk));
 	/* It is no disk any more; what has it keeps it until told otherwise. */
 	self->b.be.capacity = self->disk.sectors;
 	EXPECT_GT(0, __blk_start(&self->b));

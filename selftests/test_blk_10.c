@@ -39,6 +39,12 @@ FIXTURE_TEARDOWN(diff)
 
 typedef FIXTURE_DATA(diff) diff_t;
 
+static void tell(struct __test_metadata *_metadata, const diff_t *self)
+{
+	TH_LOG("%lu requests, %llu bytes compared", self->l.done,
+	       (unsigned long long)self->l.compared);
+}
+
 /* Another way to go on, by the number of the round. */
 static void change(diff_t *self, unsigned long round)
 {
@@ -82,7 +88,7 @@ TEST_F_TIMEOUT(diff, mixed_io_against_a_model, 3600)
 			ASSERT_EQ(LOAD_FINE, load_verify(&self->l));
 	}
 	EXPECT_EQ(LOAD_FINE, load_verify(&self->l));
-	TH_LOG("%lu requests", self->l.done);
+	tell(_metadata, self);
 }
 
 TEST_F_TIMEOUT(diff, changes_while_requests_are_in_flight, 3600)
@@ -105,6 +111,7 @@ TEST_F_TIMEOUT(diff, changes_while_requests_are_in_flight, 3600)
 	}
 	EXPECT_EQ(LOAD_FINE, load_stop(&self->l));
 	EXPECT_EQ(LOAD_FINE, load_verify(&self->l));
+	tell(_metadata, self);
 }
 
 TEST_HARNESS_MAIN

@@ -89,6 +89,8 @@ static int null_configure(struct disk *d, unsigned int mb)
 	err = err ?: null_number(d, "memory_backed", 1);
 	err = err ?: null_number(d, "blocksize", o->block_size ? o->block_size : 512);
 	err = err ?: null_number(d, "submit_queues", o->queues ? o->queues : 1);
+	if (o->poll_queues)
+		err = err ?: null_number(d, "poll_queues", o->poll_queues);
 	if (o->cache_mb)
 		err = err ?: null_number(d, "cache_size", o->cache_mb);
 	if (o->discard)
@@ -210,6 +212,43 @@ static int loop_make(struct disk *d)
 	return err ? disk_refuse(d, err, d->path) : 0;
 }
 
+/* scsi_debug makes one disk, whose name only sysfs tells. */
+static int scsi_make(struct disk *d)
+{
+	char node[32] = "";
+	FILE *names;
+
+	if (!access("/sys/module/scsi_debug", F_OK))
+		return disk_refuse(d, -EBUSY, "scsi_debug");
+	if (shell("modprobe sd_mod && modprobe scsi_debug dev_size_mb=%u ndelay=%lu max_queue=64",
+		  d->o.mb, d->o.delay_ns ? d->o.delay_ns : 100000))
+		return disk_refuse(d, -ENODEV, "no scsi_debug");
+	d->scsi = true;
+	for (int i = 0; i < 500 && !node[0]; i++, usleep(20000)) {
+		names = popen("cd /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*:*/block"
+			      " 2>/dev/null && ls", "re");
+		if (names && !fgets(node, sizeof(node), names))
+			node[0] = 0;
+		if (names)
+			pclose(names);
+	}
+	node[strcspn(node, "\n")] = 0;
+	snprintf(d->path, sizeof(d->path), "/dev/%s", node);
+	for (int i = 0; i < 500 && access(d->path, R_OK | W_OK); i++)
+		usleep(20000);
+	return node[0] && !access(d->path, F_OK) ? 0 : disk_refuse(d, -ENODEV, "a SCSI disk");
+}
+
+int __disk_unplug(const struct disk *d)
+{
+	char path[128];
+
+	if (!d->scsi)
+		return __disk_set_null(d, "power", "0");
+	snprintf(path, sizeof(path), "/sys/block/%s/device/delete", d->path + strlen("/dev/"));
+	return write_text(path, "1");
+}
+
 static int disk_make_kind(struct disk *d)
 {
 	switch (d->o.kind) {
@@ -220,6 +259,8 @@ static int disk_make_kind(struct disk *d)
 		return loop_make(d);
 	case DISK_TMPFS:
 		return tmpfs_make(d);
+	case DISK_SCSI:
+		return scsi_make(d);
 	case DISK_XFS_DIRECT:
 		return fs_make(d, "xfs", d->o.fs_mb ? d->o.fs_mb : 320);
 	default:
@@ -238,7 +279,7 @@ static bool disk_is_wanted(enum disk_kind kind)
 	static const char *const name[] = {
 		[DISK_NULL] = "null", [DISK_LOOP] = "loop", [DISK_BLOCK_CACHED] = "cached",
 		[DISK_TMPFS] = "tmpfs", [DISK_EXT4] = "ext4", [DISK_EXT4_DIRECT] = "ext4-direct",
-		[DISK_XFS_DIRECT] = "xfs-direct",
+		[DISK_XFS_DIRECT] = "xfs-direct", [DISK_SCSI] = "scsi",
 	};
 	const char *at = getenv("FERRY_TEST_DISKS");
 	size_t len = strlen(name[kind]);
@@ -291,6 +332,10 @@ void disk_free(struct disk *d)
 		__disk_set_null(d, "power", "0");
 		rmdir(path);
 	}
+	/* Nothing holds it any more: it has to go. */
+	if (d->scsi)
+		check(!shell("modprobe -r scsi_debug"), "scsi_debug is still in use");
+	d->scsi = false;
 	d->fd = -1;
 	d->loop = -1;
 	d->dir[0] = 0;
@@ -299,7 +344,7 @@ void disk_free(struct disk *d)
 
 bool disk_is_bdev(const struct disk *d)
 {
-	return d->o.kind == DISK_NULL || d->o.kind == DISK_LOOP;
+	return d->o.kind == DISK_NULL || d->o.kind == DISK_LOOP || d->o.kind == DISK_SCSI;
 }
 
 int disk_open(const struct disk *d, int flags)

@@ -21,6 +21,7 @@ enum disk_kind {
 	DISK_EXT4,		/* file on ext4, through the page cache */
 	DISK_EXT4_DIRECT,
 	DISK_XFS_DIRECT,
+	DISK_SCSI,		/* scsi_debug, O_DIRECT; one at a time */
 };
 
 struct disk_options {
@@ -29,8 +30,9 @@ struct disk_options {
 	unsigned int fs_mb;		/* of the file system below a file, 0: enough */
 	unsigned int block_size;	/* of null_blk, 0: 512 */
 	unsigned int cache_mb;		/* of null_blk: a volatile cache */
-	unsigned long delay_ns;		/* of null_blk: each request takes that long */
+	unsigned long delay_ns;		/* of null_blk and SCSI: each request takes that long */
 	unsigned int queues;		/* of null_blk, 0: 1 */
+	unsigned int poll_queues;	/* of null_blk: besides those */
 	bool discard;			/* of null_blk */
 	bool sparse;			/* of a file: only holes */
 };
@@ -45,6 +47,7 @@ struct disk {
 	char null[32];		/* its null_blk device, "": none */
 	char dir[48];		/* where a file system is mounted, "": none */
 	int loop;		/* loop device, open; -1: none */
+	bool scsi;		/* scsi_debug is loaded */
 };
 
 /* A device-mapper device. */
@@ -63,6 +66,8 @@ bool disk_is_bdev(const struct disk *d);
 int disk_open(const struct disk *d, int flags);
 /* Read what it holds at a byte offset, past what any page cache remembers. */
 void disk_peek(const struct disk *d, void *buf, uint32_t len, uint64_t offset);
+/* Take the device away from whoever uses it: null_blk and SCSI; 0 or -errno. */
+int __disk_unplug(const struct disk *d);
 /* An attribute of its null_blk device; 0 or -errno. */
 int __disk_set_null(const struct disk *d, const char *attribute, const char *value);
 

@@ -209,8 +209,10 @@ static void load_check_read(struct load *l, const struct load_slot *s)
 	for (uint32_t i = 0; i < s->blocks; i++) {
 		uint32_t tag = l->model[s->first + i];
 
-		if (tag == LOAD_ANY ||
-		    blk_filled(p + i * l->block, l->block, load_offset(l, s->first + i), tag))
+		if (tag == LOAD_ANY)
+			continue;
+		l->compared += l->block;
+		if (blk_filled(p + i * l->block, l->block, load_offset(l, s->first + i), tag))
 			continue;
 		load_blame(l, LOAD_MISCOMPARE,
 			   "block %u of %u+%u: not tag %u but %016llx, zeroes are %d",

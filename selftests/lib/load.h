@@ -65,6 +65,7 @@ struct load {
 	unsigned int in_flight;
 	uint32_t next_tag;
 	unsigned long done, failed;
+	uint64_t compared;		/* bytes read that the model knew */
 	enum load_fault fault;
 	char what[160];			/* about the fault */
 	int stop;
