@@ -89,7 +89,8 @@ static void *host_read(void *arg)
 
 static bool read_in_flight(const struct disk *d)
 {
-	return !shell("read n m </sys/block/%s/inflight && [ $n -gt 0 ]", d->path + strlen("/dev/"));
+	return !shell("read n m </sys/block/%s/inflight && [ $n -gt 0 ]",
+		      d->path + strlen("/dev/"));
 }
 
 /* Whether three of ours, one after the other, came back before one of the host's. */

@@ -225,8 +225,8 @@ static int scsi_make(struct disk *d)
 		return disk_refuse(d, -ENODEV, "no scsi_debug");
 	d->scsi = true;
 	for (int i = 0; i < 500 && !node[0]; i++, usleep(20000)) {
-		names = popen("cd /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*:*/block"
-			      " 2>/dev/null && ls", "re");
+		names = popen("ls /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/"
+			      "*:*/block 2>/dev/null", "re");
 		if (names && !fgets(node, sizeof(node), names))
 			node[0] = 0;
 		if (names)
