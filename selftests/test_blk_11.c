@@ -70,7 +70,7 @@ FIXTURE_TEARDOWN(polled)
 	(self)->l.depth = 64;								\
 } while (0)
 
-/* A read of the host's own, which takes an interrupt a second later. */
+/* A read of the host's own, which takes an interrupt half a second later. */
 struct host_read {
 	const struct disk *d;
 	pthread_t thread;
@@ -114,7 +114,7 @@ TEST_F(polled, requests_come_back_without_an_interrupt)
 	bool first = false;
 
 	TEST_REQUIRE(!variant->depth, "a case of enough tags");
-	disk_change(&self->disk, "completion_nsec", "1000000000");
+	disk_change(&self->disk, "completion_nsec", "500000000");
 	POLLED_INIT(self, variant);
 	for (unsigned int i = 0; i < 5 && !first; i++)
 		first = polled_is_first(&self->b);
