@@ -7,6 +7,7 @@ the guest said was done must be found afterwards, and the file system must check
 """
 
 import contextlib
+import ctypes
 import os
 import random
 import re
@@ -103,12 +104,25 @@ def acked(guest):
     return max((int(number) for number in READY.findall(guest.console())), default=0)
 
 
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def mounted(path, fs):
+    """By system calls: a process takes its time in an emulated machine."""
+    os.makedirs(MOUNT, exist_ok=True)
+    if LIBC.mount(path.encode(), MOUNT.encode(), fs.encode(), 0, None):
+        raise AssertionError(f"{fs} does not recover: {os.strerror(ctypes.get_errno())}")
+    try:
+        yield
+    finally:
+        if LIBC.umount2(MOUNT.encode(), 0):
+            raise AssertionError(f"umount: {os.strerror(ctypes.get_errno())}")
+
+
 def check_records(device, fs, count):
     """The file system recovers, holds every record up to `count`, and is clean then."""
-    g.sh("modprobe", fs)
-    os.makedirs(MOUNT, exist_ok=True)
-    g.sh("mount", "-t", fs, device.path, MOUNT)
-    try:
+    with mounted(device.path, fs):
         for number in range(1, count + 1):
             line = f"record {number}\n".encode()
             want = (line * (RECORD // len(line) + 1))[:RECORD]
@@ -116,8 +130,6 @@ def check_records(device, fs, count):
             assert os.path.exists(path), f"{fs}: fsync {number} of {count} was acknowledged, its file is gone"
             with open(path, "rb") as file:
                 assert file.read() == want, f"{fs}: record {number} of {count} is not what was fsynced"
-    finally:
-        g.sh("umount", MOUNT)
     g.sh(*FILE_SYSTEMS[fs][2], device.path)
 
 
@@ -155,6 +167,7 @@ def crashes(count, fs, drive, seed=None):
     seed = seed or time.monotonic_ns()
     chance = random.Random(seed)
     print(f"# {count} crashes of {fs} on {drive}, seed {seed}", flush=True)
+    g.sh("modprobe", fs)
     with disk(FILE_SYSTEMS[fs][0]) as device:
         for number in range(1, count + 1):
             found = crash(device, fs, drive, chance)

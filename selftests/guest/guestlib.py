@@ -119,11 +119,10 @@ def assert_carried(rounds):
 class Guest:
     """A VMM's process and the console of its guest."""
 
-    def __init__(self, argv, pass_fds=()):
+    def __init__(self, argv, pass_fds=(), stdin=subprocess.DEVNULL):
         self.log = f"/tmp/guest-{os.getpid()}-{time.monotonic_ns()}.log"
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            pass_fds=pass_fds)
+            self.process = subprocess.Popen(argv, stdin=stdin, stdout=log, stderr=log, pass_fds=pass_fds)
 
     def console(self):
         with open(self.log, "rb") as log:
@@ -196,12 +195,13 @@ def boot_ferry(netdev, device="", *more):
     return guest
 
 
-def disk_initrd(name, script):
-    """An initramfs whose guest runs `script` and ends, made once a boot."""
+def disk_initrd(name, script, *modules):
+    """An initramfs whose guest loads `modules`, runs `script` and ends, made once a boot."""
     path = f"/tmp/guest-{name}.cpio"
     if not os.path.exists(path):
         short = ".".join(os.uname().release.split(".")[:2])
-        sh(os.path.join(TOP, "scripts/guest-initrd"), path, "--kernel", short, "--run", script)
+        sh(os.path.join(TOP, "scripts/guest-initrd"), path, "--kernel", short, "--run", script,
+           *[word for name in modules for word in ("--module", name)])
     return path
 
 
