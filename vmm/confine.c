@@ -7,7 +7,6 @@
 #include "confine.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 int confine_check(const struct config *cfg, struct error *e)
 {
@@ -16,22 +15,17 @@ int confine_check(const struct config *cfg, struct error *e)
 	return sandbox_check(&sandbox, e);
 }
 
-int confine(struct machine *m, const struct config *cfg, u32 uses, vm_say say, struct error *e)
+int confine(struct machine *m, const struct config *cfg, u32 uses, struct error *e)
 {
-	const char *hindrance = sandbox_hindrance();
+	const char *hindrance = cfg->sandbox ? sandbox_hindrance(uses) : NULL;
 	const struct sandbox_config sandbox = {
 		.uses = uses,
 		.user = cfg->runas,
 		.dir = cfg->chroot,
-		.filter = cfg->sandbox != TRI_OFF && !hindrance,
+		.filter = cfg->sandbox,
 	};
-	char text[160];
 
-	if (cfg->sandbox == TRI_ON && hindrance)
+	if (hindrance)
 		return error_set(e, ENOTSUP, "-sandbox on: not possible: %s", hindrance);
-	if (cfg->sandbox == TRI_AUTO && hindrance) {
-		snprintf(text, sizeof(text), "the sandbox is off: %s", hindrance);
-		say(text);
-	}
 	return threads_confine(&m->threads, &sandbox, e);
 }

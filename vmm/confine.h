@@ -10,9 +10,9 @@
 int confine_check(const struct config *cfg, struct error *e);
 
 /*
- * Give up what is not needed from here on, if nothing that is in use (SANDBOX_* bits)
- * keeps us from it. Called by the only thread.
+ * Give up what was asked for. Fails if something that is in use (SANDBOX_* bits) cannot do
+ * without. Called by the only thread.
  */
-int confine(struct machine *m, const struct config *cfg, u32 uses, vm_say say, struct error *e);
+int confine(struct machine *m, const struct config *cfg, u32 uses, struct error *e);
 
 #endif /* FERRY_VMM_CONFINE_H */

@@ -463,7 +463,7 @@ static int vm_build(struct vm *vm, struct error *e)
 	if (!ret)
 		ret = vm_write_pidfile(vm, e);
 	if (!ret)
-		ret = confine(&vm->machine, cfg, vm->uses, vm->say, e);
+		ret = confine(&vm->machine, cfg, vm->uses, e);
 	if (!ret)
 		ret = vcpus_start(&vm->machine, e);
 	return ret;

@@ -189,7 +189,7 @@ def boot_ferry(netdev, device="", *more):
     guest = Guest([FERRY, "-m", "256", "-nographic", "-kernel", kernel_image(), "-initrd", initrd(),
                    "-append", KERNEL_ARGUMENTS,
                    "-netdev", f"tap,id=n0,script=no,downscript=no,{netdev}",
-                   "-device", f"virtio-net-pci,netdev=n0{device}", *more])
+                   "-device", f"virtio-net-pci,netdev=n0{device}", "-sandbox", "on", *more])
     guest.wait_console("guest-ready")
     assert_confined(guest)
     return guest

@@ -187,7 +187,7 @@ static int take_sandbox(struct config *c, const char *arg, struct error *e)
 	int ret = opt_parse(&sandbox_table, arg, &w, e);
 
 	if (!ret)
-		c->sandbox = w.enable ? TRI_ON : TRI_OFF;
+		c->sandbox = w.enable;
 	return ret;
 }
 
@@ -354,7 +354,7 @@ static const struct cmd_option cmd_options[] = {
 	{ "uuid", "UUID", "what the monitors tell of it", config_set_uuid },
 	{ "pidfile", "FILE", "write the process id there", take_pidfile },
 	{ "readconfig", "FILE", "take options from a file", take_readconfig },
-	{ "sandbox", "on|off", "give up all that a running VM does not need (default: on)",
+	{ "sandbox", "on|off", "give up all that a running VM does not need (default: off)",
 	  take_sandbox },
 	{ "runas", "USER", "become USER, or UID:GID, once everything is open", take_runas },
 	{ "chroot", "DIR", "have DIR as the root directory once everything is open", take_chroot },

@@ -179,7 +179,7 @@ struct config {
 	char *uuid;		/* NULL: none */
 	bool no_reboot, nographic, daemonize;
 	bool stopped;		/* -S */
-	enum tri sandbox;
+	bool sandbox;
 	char *runas, *chroot;
 	struct chardev_config serial;
 	bool serial_given;
