@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Reads the KTAP of test programs as lib/test-loop runs them, and believes nothing.
 
-A program without a plan, with fewer results than planned, without an end marker, or with a failing
+What a test said right before its "not ok" goes with its name: the reader of a long run's summary may
+have nothing else.  A program without a plan, with fewer results than planned, without an end marker, or with a failing
 status and no failing result is a failure.  Exit status 4 without results is a skip.
 """
 
+import collections
 import re
 from dataclasses import dataclass, field
 
 EXIT_SKIP = 4
+REASON_LINES = 4
 RESULT = re.compile(r"(not )?ok\b(?: (\d+))?(.*)")
 PLAN = re.compile(r"1\.\.(\d+)\s*(#.*)?$")
 SKIP = re.compile(r"#\s*SKIP\b", re.IGNORECASE)
@@ -37,6 +40,7 @@ class Program:
         self.name = name
         self.plan = None
         self.results = 0
+        self.said = collections.deque(maxlen=REASON_LINES)
         self.counts = Counts()
 
     def line(self, text):
@@ -48,13 +52,17 @@ class Program:
         if not result:
             if text.startswith("Bail out!"):
                 self.fail(text)
+            elif text.startswith("#"):
+                self.said.append(text.lstrip("# "))
             return
+        said = " | ".join(self.said)
+        self.said.clear()
         self.results += 1
         label = f"{self.name}: {result[3].strip(' -') or result[2]}"
         if SKIP.search(result[3]):
             self.counts.skipped.append(label)
         elif result[1]:
-            self.counts.failed.append(label)
+            self.counts.failed.append(f"{label}: {said}" if said else label)
         else:
             self.counts.passed += 1
 
