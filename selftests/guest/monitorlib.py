@@ -80,6 +80,15 @@ def switches(pid):
         return [line for line in status if "ctxt_switches" in line]
 
 
+def assert_idle(pid):
+    """The main thread sleeps through two seconds, once it has come to rest after the last command."""
+    def sleeps():
+        before = switches(pid)
+        time.sleep(2)
+        return before == switches(pid)
+    g.wait_for("the main loop to sleep", sleeps)
+
+
 def written():
     with open(DISK, "rb") as disk:
         return disk.read()
