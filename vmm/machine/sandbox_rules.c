@@ -87,6 +87,8 @@ static const struct sandbox_rule rules[] = {
 
 	/* A disk in user space. What it does is done by io_uring, on the disk alone. */
 	{ SCMP_SYS(io_uring_setup), BOTH, SANDBOX_BLK },
+	/* Looking at a disk anew tries whether a hole can be punched beyond its end. */
+	{ SCMP_SYS(fallocate), BOTH, SANDBOX_BLK },
 	{ SCMP_SYS(io_uring_register), BOTH | K(BLK), SANDBOX_BLK },
 	{ SCMP_SYS(io_uring_enter), BOTH | K(BLK), SANDBOX_BLK },
 	{ SCMP_SYS(pread64), K(BLK) }, { SCMP_SYS(pwrite64), K(BLK) },
