@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "9p/p9_codec_core.h"
+#include "9p/p9_legacy_core.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,6 +40,22 @@ static void check_strings(const struct ferry_p9_msg *m, const char *layout, cons
 	}
 }
 
+/* What the older dialects say in numbers and texts of their own. */
+static void check_legacy(const struct ferry_p9_msg *m, uint8_t type, unsigned int dialect)
+{
+	__u32 mode, kind, major, minor;
+	struct ferry_p9_wstat w;
+
+	if (type == FERRY_P9_TCREATE && !ferry_p9_new_mode((__u32)m->v[1], dialect, &mode))
+		must((mode & S_IFMT) && !(mode & ~(__u32)(S_IFMT | 07777)));
+	if (type == FERRY_P9_TCREATE && dialect == FERRY_P9_2000U &&
+	    !ferry_p9_parse_device(&m->s[1], &kind, &major, &minor))
+		must((kind == S_IFBLK || kind == S_IFCHR) && major < FERRY_P9_MAJORS &&
+		     minor < FERRY_P9_MINORS);
+	if (type == FERRY_P9_TWSTAT && !ferry_p9_parse_wstat(&m->s[0], dialect, &w) && w.name.len)
+		must(!ferry_p9_check_name(w.name.s, w.name.len));
+}
+
 static void decode(const uint8_t *data, uint32_t size, unsigned int dialect)
 {
 	struct ferry_p9_hdr h = ferry_p9_header(data);
@@ -55,8 +71,10 @@ static void decode(const uint8_t *data, uint32_t size, unsigned int dialect)
 	copy = malloc(copied);
 	memcpy(copy, data, copied);
 	if (!ferry_p9_decode(&m, layout, copy + FERRY_P9_HEADER, copied - FERRY_P9_HEADER,
-			     h.size - copied))
+			     h.size - copied)) {
 		check_strings(&m, layout, copy + FERRY_P9_HEADER, copied - FERRY_P9_HEADER);
+		check_legacy(&m, h.type, dialect);
+	}
 	free(copy);
 }
 

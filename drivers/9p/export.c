@@ -15,37 +15,7 @@
 #include <linux/user_namespace.h>
 
 #include "ferry_9p.h"
-
-#define FERRY_9P_FIDS_MAX	65536U
-#define FERRY_9P_XATTR_BYTES	(16ULL << 20)
-#define FERRY_9P_MSIZE_DEFAULT	(512U << 10)
-
-static int ferry_9p_export_check(const struct ferry_9p_backend *b)
-{
-	if (b->flags & ~FERRY_9P_F_ALL || memchr_inv(b->reserved, 0, sizeof(b->reserved)))
-		return -EINVAL;
-	if (b->model < FERRY_9P_MODEL_PASSTHROUGH || b->model > FERRY_9P_MODEL_NONE)
-		return -EINVAL;
-	if (b->msize < FERRY_P9_MSIZE_MIN || b->msize > FERRY_P9_MSIZE_MAX)
-		return -EINVAL;
-	if (b->fids > FERRY_9P_FIDS_MAX || b->xattr_bytes > FERRY_9P_XATTR_BYTES)
-		return -EINVAL;
-	if ((b->fmode & ~0777) || (b->dmode & ~0777) || (b->fmode & 0600) != 0600 ||
-	    (b->dmode & 0700) != 0700)
-		return -EINVAL;
-	if (b->model != FERRY_9P_MODEL_PASSTHROUGH && (b->flags & ~FERRY_9P_F_READ_ONLY))
-		return -EINVAL;
-	return 0;
-}
-
-static void ferry_9p_export_defaults(struct ferry_9p_backend *b)
-{
-	b->msize = b->msize ?: FERRY_9P_MSIZE_DEFAULT;
-	b->fids = b->fids ?: FERRY_9P_FIDS_MAX;
-	b->xattr_bytes = b->xattr_bytes ?: FERRY_9P_XATTR_BYTES;
-	b->fmode = b->fmode ?: 0600;
-	b->dmode = b->dmode ?: 0700;
-}
+#include "p9_session_core.h"
 
 static bool ferry_9p_may_be_anyone(void)
 {
@@ -142,8 +112,8 @@ struct ferry_9p_export *ferry_9p_export_get(struct ferry_9p_backend *b)
 	struct ferry_9p_export *ex;
 	int err;
 
-	ferry_9p_export_defaults(b);
-	err = ferry_9p_export_check(b);
+	ferry_p9_export_defaults(b);
+	err = ferry_p9_export_check(b);
 	if (err)
 		return ERR_PTR(err);
 	ex = kzalloc(sizeof(*ex), GFP_KERNEL_ACCOUNT);

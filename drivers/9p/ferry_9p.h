@@ -265,7 +265,6 @@ void ferry_9p_answer(struct ferry_9p_req *req, int err);
 bool ferry_9p_runs_alone(const struct ferry_9p *p9, u8 type);
 int ferry_9p_reply_room(struct ferry_9p_req *req, u32 bytes);
 void ferry_9p_iter(struct ferry_9p_req *req, struct iov_iter *iter, bool in, u32 skip, u32 len);
-u32 ferry_9p_error_bytes(const struct ferry_9p *p9);
 
 /* fid.c */
 void ferry_9p_session_init(struct ferry_9p *p9);

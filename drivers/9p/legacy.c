@@ -12,119 +12,50 @@
 
 #include "../vring/copy.h"
 #include "ferry_9p.h"
+#include "p9_legacy_core.h"
+#include "p9_session_core.h"
 
-/* Longest stat without its size: fixed fields, a name, three numbers, a symlink's target. */
-#define FERRY_9P_STAT_MAX	(61 + FERRY_P9_NAME_MAX + 3 * 10 + FERRY_P9_TARGET_MAX)
-
-static const struct {
-	u32 dm;
-	umode_t mode;
-	bool extended;		/* only in 9P2000.u */
-} ferry_9p_dm[] = {
-	{ FERRY_P9_DMDIR, S_IFDIR, false },
-	{ FERRY_P9_DMSYMLINK, S_IFLNK, true },
-	{ FERRY_P9_DMNAMEDPIPE, S_IFIFO, true },
-	{ FERRY_P9_DMSOCKET, S_IFSOCK, true },
-	{ FERRY_P9_DMDEVICE, S_IFBLK, true },
-	{ FERRY_P9_DMDEVICE, S_IFCHR, true },
-	{ FERRY_P9_DMSETUID, S_ISUID, true },
-	{ FERRY_P9_DMSETGID, S_ISGID, true },
-	{ FERRY_P9_DMSETVTX, S_ISVTX, true },
-};
-
-static bool ferry_9p_is_u(const struct ferry_9p *p9)
+/* What Tstat tells of @path; with a target that the caller frees. */
+static int ferry_9p_stat_of(struct ferry_9p *p9, const struct path *path, struct ferry_p9_stat *st)
 {
-	return p9->dialect == FERRY_P9_2000U;
-}
-
-static u32 ferry_9p_to_dm(const struct ferry_9p *p9, umode_t mode)
-{
-	u32 dm = mode & 0777;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(ferry_9p_dm); i++) {
-		umode_t m = ferry_9p_dm[i].mode;
-
-		if (ferry_9p_dm[i].extended && !ferry_9p_is_u(p9))
-			continue;
-		if (m & S_IFMT ? (mode & S_IFMT) == m : mode & m)
-			dm |= ferry_9p_dm[i].dm;
-	}
-	return dm;
-}
-
-static void ferry_9p_put_number(struct ferry_p9_enc *e, u32 n)
-{
-	char text[12];
-
-	ferry_p9_put_str(e, text, scnprintf(text, sizeof(text), "%u", n));
-}
-
-/* The extension of 9P2000.u: a symlink's target, or what device it is. */
-static void ferry_9p_put_extension(struct ferry_9p *p9, struct ferry_p9_enc *e,
-				   const struct path *path, const struct kstat *st)
-{
-	char text[32];
-	char *target;
-	ssize_t n = 0;
-
-	if (S_ISLNK(st->mode)) {
-		target = kmalloc(FERRY_P9_TARGET_MAX, GFP_KERNEL_ACCOUNT);
-		if (target)
-			n = ferry_9p_read_link(p9, path, target, FERRY_P9_TARGET_MAX);
-		ferry_p9_put_str(e, target, n > 0 ? n : 0);
-		kfree(target);
-		return;
-	}
-	if (S_ISBLK(st->mode) || S_ISCHR(st->mode))
-		n = scnprintf(text, sizeof(text), "%c %u %u", S_ISBLK(st->mode) ? 'b' : 'c',
-			      MAJOR(st->rdev), MINOR(st->rdev));
-	ferry_p9_put_str(e, text, n);
-}
-
-static void ferry_9p_put_stat_body(struct ferry_9p *p9, struct ferry_p9_enc *e,
-				   const struct path *path, const struct qstr *name,
-				   const struct kstat *st)
-{
-	u32 uid = ferry_9p_uid_out(p9, st->uid), gid = ferry_9p_gid_out(p9, st->gid);
-
-	ferry_p9_put(e, 0, 2);
-	ferry_p9_put(e, 0, 4);
-	ferry_9p_put_qid(p9, e, st);
-	ferry_p9_put(e, ferry_9p_to_dm(p9, st->mode), 4);
-	ferry_p9_put(e, st->atime.tv_sec, 4);
-	ferry_p9_put(e, st->mtime.tv_sec, 4);
-	ferry_p9_put(e, S_ISDIR(st->mode) ? 0 : st->size, 8);
-	ferry_p9_put_str(e, name->name, name->len);
-	ferry_9p_put_number(e, uid);
-	ferry_9p_put_number(e, gid);
-	ferry_9p_put_number(e, uid);
-	if (!ferry_9p_is_u(p9))
-		return;
-	ferry_9p_put_extension(p9, e, path, st);
-	ferry_p9_put(e, uid, 4);
-	ferry_p9_put(e, gid, 4);
-	ferry_p9_put(e, uid, 4);
-}
-
-/* A stat with its own size in front. -EMSGSIZE: it did not fit, nothing was put. */
-static int ferry_9p_put_stat(struct ferry_9p *p9, struct ferry_p9_enc *e, const struct path *path,
-			     const struct qstr *name)
-{
-	struct ferry_p9_enc size = *e, before = *e;
-	struct kstat st;
-	int err = ferry_9p_stat(p9, path, &st);
+	struct ferry_p9_enc qid = { st->qid, sizeof(st->qid) };
+	struct kstat k;
+	int err = ferry_9p_stat(p9, path, &k);
+	ssize_t n;
+	char *to;
 
 	if (err)
 		return err;
-	ferry_p9_put(e, 0, 2);
-	ferry_9p_put_stat_body(p9, e, path, name, &st);
-	if (e->bad) {
-		*e = before;
-		return -EMSGSIZE;
-	}
-	ferry_p9_put(&size, e->done - before.done - 2, 2);
+	ferry_9p_put_qid(p9, &qid, &k);
+	st->mode = k.mode;
+	st->uid = ferry_9p_uid_out(p9, k.uid);
+	st->gid = ferry_9p_gid_out(p9, k.gid);
+	st->major = MAJOR(k.rdev);
+	st->minor = MINOR(k.rdev);
+	st->atime = k.atime.tv_sec;
+	st->mtime = k.mtime.tv_sec;
+	st->size = k.size;
+	if (!S_ISLNK(k.mode) || p9->dialect != FERRY_P9_2000U)
+		return 0;
+	to = kmalloc(FERRY_P9_TARGET_MAX, GFP_KERNEL_ACCOUNT);
+	if (!to)
+		return -ENOMEM;
+	n = ferry_9p_read_link(p9, path, to, FERRY_P9_TARGET_MAX);
+	st->target = (struct ferry_p9_str){ to, n > 0 ? n : 0 };
 	return 0;
+}
+
+/* -EMSGSIZE: it did not fit, nothing was put. */
+static int ferry_9p_put_stat(struct ferry_9p *p9, struct ferry_p9_enc *e, const struct path *path,
+			     const char *name, u32 len)
+{
+	struct ferry_p9_stat st = { .name = { name, len } };
+	int err = ferry_9p_stat_of(p9, path, &st);
+
+	if (!err)
+		err = ferry_p9_put_stat(e, &st, p9->dialect);
+	kfree(st.target.s);
+	return err;
 }
 
 int ferry_9p_legacy_stat(struct ferry_9p_req *req)
@@ -133,33 +64,22 @@ int ferry_9p_legacy_stat(struct ferry_9p_req *req)
 	const struct path *path = &req->fid->path;
 	struct name_snapshot name;
 	struct ferry_p9_enc *e = &req->enc, n;
-	struct qstr root = QSTR_LEN("/", 1);
-	int err = ferry_9p_reply_room(req, 2 + 2 + FERRY_9P_STAT_MAX);
+	int err = ferry_9p_reply_room(req, 2 + FERRY_P9_STAT_MAX);
 
 	if (err)
 		return err;
 	n = *e;
 	ferry_p9_put(e, 0, 2);
-	take_dentry_name_snapshot(&name, path->dentry);
-	err = ferry_9p_put_stat(p9, e, path, path->dentry == p9->export->root.dentry ? &root :
-				&QSTR_LEN(name.name.name, name.name.len));
-	release_dentry_name_snapshot(&name);
+	if (path->dentry == p9->export->root.dentry) {
+		err = ferry_9p_put_stat(p9, e, path, "/", 1);
+	} else {
+		take_dentry_name_snapshot(&name, path->dentry);
+		err = ferry_9p_put_stat(p9, e, path, name.name.name, name.name.len);
+		release_dentry_name_snapshot(&name);
+	}
 	if (!err)
 		ferry_p9_put(&n, e->done - 2, 2);
 	return err;
-}
-
-static u32 ferry_9p_from_omode(u8 mode)
-{
-	static const u32 access[] = { FERRY_P9_O_RDONLY, FERRY_P9_O_WRONLY, FERRY_P9_O_RDWR,
-				      FERRY_P9_O_RDONLY };
-	u32 flags = access[mode & 3];
-
-	if (mode & FERRY_P9_OTRUNC)
-		flags |= FERRY_P9_O_TRUNC;
-	if (mode & FERRY_P9_OAPPEND)
-		flags |= FERRY_P9_O_APPEND;
-	return flags;
 }
 
 int ferry_9p_legacy_open(struct ferry_9p_req *req)
@@ -171,7 +91,7 @@ int ferry_9p_legacy_open(struct ferry_9p_req *req)
 
 	if ((mode & FERRY_P9_ORCLOSE) && (req->p9->export->flags & FERRY_9P_F_READ_ONLY))
 		return -EROFS;
-	err = ferry_9p_open(req->p9, fid, ferry_9p_from_omode(mode));
+	err = ferry_9p_open(req->p9, fid, ferry_p9_open_flags(mode));
 	if (!err)
 		err = ferry_9p_stat(req->p9, &fid->path, &st);
 	if (err)
@@ -182,49 +102,31 @@ int ferry_9p_legacy_open(struct ferry_9p_req *req)
 	return 0;
 }
 
-/* "b 8 0": a device of 9P2000.u. */
-static int ferry_9p_parse_device(const char *text, struct ferry_9p_node *node)
-{
-	unsigned int major, minor;
-	char kind;
-
-	if (sscanf(text, "%c %u %u", &kind, &major, &minor) != 3 ||
-	    (kind != 'b' && kind != 'c') || major >= 1 << (32 - MINORBITS) || minor > MINORMASK)
-		return -EINVAL;
-	node->mode = (node->mode & S_IALLUGO) | (kind == 'b' ? S_IFBLK : S_IFCHR);
-	node->rdev = MKDEV(major, minor);
-	return 0;
-}
-
 static int ferry_9p_legacy_node(struct ferry_9p_req *req, struct ferry_9p_node *node)
 {
-	u32 perm = req->m.v[1];
-	unsigned int i;
+	const struct ferry_p9_str *extension = &req->m.s[1];
+	u32 mode, type, major, minor;
+	int err = ferry_p9_new_mode(req->m.v[1], req->p9->dialect, &mode);
 
-	node->mode = perm & 0777;
+	if (err)
+		return err;
+	node->mode = mode;
 	node->uid = req->fid->uid;
-	node->gid = req->fid->uid ? 65534 : 0;
+	node->gid = req->fid->uid ? FERRY_P9_NOBODY : 0;
 	ferry_9p_squash(req->p9->export, &node->uid, &node->gid);
-	if (perm & FERRY_P9_DMLINK)
-		return -EOPNOTSUPP;
-	for (i = 0; i < ARRAY_SIZE(ferry_9p_dm); i++) {
-		if (!(perm & ferry_9p_dm[i].dm))
-			continue;
-		if (ferry_9p_dm[i].extended && !ferry_9p_is_u(req->p9))
+	if (S_ISLNK(mode)) {
+		if (!extension->len || extension->len > FERRY_P9_TARGET_MAX)
 			return -EINVAL;
-		if ((ferry_9p_dm[i].mode & S_IFMT) && (node->mode & S_IFMT))
-			continue;
-		node->mode |= ferry_9p_dm[i].mode;
+		node->target = ferry_9p_cstr(extension);
 	}
-	if (!(node->mode & S_IFMT))
-		node->mode |= S_IFREG;
-	if (S_ISLNK(node->mode)) {
-		if (!req->m.s[1].len || req->m.s[1].len > FERRY_P9_TARGET_MAX)
-			return -EINVAL;
-		node->target = ferry_9p_cstr(&req->m.s[1]);
+	if (req->m.v[1] & FERRY_P9_DMDEVICE) {
+		err = ferry_p9_parse_device(extension, &type, &major, &minor);
+		if (err)
+			return err;
+		node->mode = (mode & S_IALLUGO) | type;
+		node->rdev = MKDEV(major, minor);
 	}
-	return perm & FERRY_P9_DMDEVICE ?
-	       ferry_9p_parse_device(ferry_9p_cstr(&req->m.s[1]), node) : 0;
+	return 0;
 }
 
 /* What is no file is made, and the fid then names it; a directory is opened as well. */
@@ -259,7 +161,7 @@ static int ferry_9p_legacy_make(struct ferry_9p_req *req, const struct ferry_9p_
 
 int ferry_9p_legacy_create(struct ferry_9p_req *req)
 {
-	u32 flags = ferry_9p_from_omode(req->m.v[2]) | FERRY_P9_O_EXCL;
+	u32 flags = ferry_p9_open_flags(req->m.v[2]) | FERRY_P9_O_EXCL;
 	struct ferry_9p_node node = {};
 	struct kstat st;
 	int err = ferry_9p_legacy_node(req, &node);
@@ -277,85 +179,28 @@ int ferry_9p_legacy_create(struct ferry_9p_req *req)
 	return 0;
 }
 
-/* A 9P2000 stat that says what to change: what is all ones or empty stays. */
-struct ferry_9p_wstat {
-	u32 mode;
-	u32 atime;
-	u32 mtime;
-	u64 length;
-	struct ferry_p9_str name;
-	u32 uid;
-	u32 gid;
-};
-
-static int ferry_9p_parse_wstat(struct ferry_9p *p9, const struct ferry_p9_str *s,
-				struct ferry_9p_wstat *w)
-{
-	struct ferry_p9_dec d = { (const u8 *)s->s, s->len };
-	u32 size = ferry_p9_get(&d, 2);
-	unsigned int i;
-
-	if (size != d.left)
-		return -EINVAL;
-	ferry_p9_get(&d, 2);
-	ferry_p9_get(&d, 4);
-	ferry_p9_get(&d, 1);
-	ferry_p9_get(&d, 4);
-	ferry_p9_get(&d, 8);
-	w->mode = ferry_p9_get(&d, 4);
-	w->atime = ferry_p9_get(&d, 4);
-	w->mtime = ferry_p9_get(&d, 4);
-	w->length = ferry_p9_get(&d, 8);
-	w->name = ferry_p9_get_str(&d);
-	for (i = 0; i < 3; i++)
-		ferry_p9_get_str(&d);
-	w->uid = U32_MAX;
-	w->gid = U32_MAX;
-	if (ferry_9p_is_u(p9)) {
-		ferry_p9_get_str(&d);
-		w->uid = ferry_p9_get(&d, 4);
-		w->gid = ferry_p9_get(&d, 4);
-		ferry_p9_get(&d, 4);
-	}
-	if (d.bad || d.left)
-		return -EINVAL;
-	return w->name.len ? ferry_p9_check_name(w->name.s, w->name.len) : 0;
-}
-
-static umode_t ferry_9p_wstat_mode(const struct ferry_9p *p9, u32 perm)
-{
-	umode_t mode = perm & 0777;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(ferry_9p_dm); i++)
-		if ((perm & ferry_9p_dm[i].dm) && !(ferry_9p_dm[i].mode & S_IFMT) &&
-		    ferry_9p_is_u(p9))
-			mode |= ferry_9p_dm[i].mode;
-	return mode;
-}
-
 static int ferry_9p_wstat_attr(struct ferry_9p *p9, struct ferry_9p_fid *fid,
-			       const struct ferry_9p_wstat *w)
+			       const struct ferry_p9_wstat *w)
 {
 	struct iattr attr = {};
 
-	if (w->mode != U32_MAX) {
+	if (w->mode != FERRY_P9_STAT_SAME32) {
 		if (d_is_symlink(fid->path.dentry))
 			return -EOPNOTSUPP;
 		attr.ia_valid |= ATTR_MODE;
-		attr.ia_mode = ferry_9p_wstat_mode(p9, w->mode);
+		attr.ia_mode = ferry_p9_dm_to_bits(w->mode, p9->dialect);
 	}
-	if (w->atime != U32_MAX) {
+	if (w->atime != FERRY_P9_STAT_SAME32) {
 		attr.ia_valid |= ATTR_ATIME | ATTR_ATIME_SET;
 		attr.ia_atime.tv_sec = w->atime;
 	}
-	if (w->mtime != U32_MAX) {
+	if (w->mtime != FERRY_P9_STAT_SAME32) {
 		attr.ia_valid |= ATTR_MTIME | ATTR_MTIME_SET;
 		attr.ia_mtime.tv_sec = w->mtime;
 	}
-	if (w->uid != U32_MAX)
+	if (w->uid != FERRY_P9_STAT_SAME32)
 		attr.ia_valid |= ATTR_UID;
-	if (w->gid != U32_MAX)
+	if (w->gid != FERRY_P9_STAT_SAME32)
 		attr.ia_valid |= ATTR_GID;
 	if (!attr.ia_valid)
 		return 0;
@@ -367,12 +212,12 @@ int ferry_9p_legacy_wstat(struct ferry_9p_req *req)
 {
 	struct ferry_9p *p9 = req->p9;
 	struct ferry_9p_fid *fid = req->fid;
-	struct ferry_9p_wstat w;
-	int err = ferry_9p_parse_wstat(p9, &req->m.s[0], &w);
+	struct ferry_p9_wstat w;
+	int err = ferry_p9_parse_wstat(&req->m.s[0], p9->dialect, &w);
 
 	if (err || fid->xattr)
 		return err ?: -EINVAL;
-	if (w.length != U64_MAX)
+	if (w.length != FERRY_P9_STAT_SAME64)
 		err = ferry_9p_resize(p9, fid, w.length);
 	if (!err)
 		err = ferry_9p_wstat_attr(p9, fid, &w);
@@ -407,9 +252,9 @@ static bool ferry_9p_name_entry(struct dir_context *ctx, const char *name, int l
 	return !e.bad;
 }
 
-/* Stats of the names that were listed; @next: where the first that did not fit begins. */
+/* Stats of the names that were listed; @full: one did not fit, it begins at @next. */
 static int ferry_9p_stat_names(struct ferry_9p_req *req, const struct ferry_9p_names *n,
-			       struct ferry_p9_enc *e, loff_t *next)
+			       struct ferry_p9_enc *e, loff_t *next, bool *full)
 {
 	const struct path *dir = &req->fid->path;
 	struct ferry_p9_dec d = { n->buf, n->done };
@@ -426,10 +271,11 @@ static int ferry_9p_stat_names(struct ferry_9p_req *req, const struct ferry_9p_n
 			return PTR_ERR(path.dentry);
 		/* What went away since, or cannot say what it is, is not listed. */
 		if (d_is_positive(path.dentry))
-			err = ferry_9p_put_stat(req->p9, e, &path, &q);
+			err = ferry_9p_put_stat(req->p9, e, &path, s.s, s.len);
 		dput(path.dentry);
 		if (err == -EMSGSIZE) {
 			*next = pos;
+			*full = true;
 			/* Linux fills its buffer to the last byte and takes 0 for enough. */
 			return e->done || req->m.v[1] ? 0 : -EINVAL;
 		}
@@ -445,6 +291,7 @@ static int ferry_9p_read_stats(struct ferry_9p_req *req, struct file *file,
 	struct ferry_9p_names n = { .ctx.actor = ferry_9p_name_entry,
 				    .room = FERRY_P9_REQUEST_MAX };
 	loff_t begin, next;
+	bool full;
 	int err;
 
 	n.buf = kmalloc(n.room, GFP_KERNEL_ACCOUNT);
@@ -452,16 +299,21 @@ static int ferry_9p_read_stats(struct ferry_9p_req *req, struct file *file,
 		return -ENOMEM;
 	if (!req->m.v[1])
 		vfs_llseek(file, 0, SEEK_SET);
-	begin = file->f_pos;
-	err = iterate_dir(file, &n.ctx);
-	next = file->f_pos;
-	if (!err)
-		err = ferry_9p_stat_names(req, &n, e, &next);
-	/* What was listed but not told is told the next time. */
-	if (err)
-		next = begin;
-	if (next != file->f_pos && vfs_llseek(file, next, SEEK_SET) < 0 && !err)
-		err = -EIO;
+	/* No bytes are the end: go on if all that was listed went away since. */
+	do {
+		n.done = 0;
+		begin = file->f_pos;
+		err = iterate_dir(file, &n.ctx);
+		next = file->f_pos;
+		full = false;
+		if (!err)
+			err = ferry_9p_stat_names(req, &n, e, &next, &full);
+		/* What was listed but not told is told the next time. */
+		if (err)
+			next = begin;
+		if (next != file->f_pos && vfs_llseek(file, next, SEEK_SET) < 0 && !err)
+			err = -EIO;
+	} while (!err && !full && n.done && !e->done && !fatal_signal_pending(current));
 	kfree(n.buf);
 	return err;
 }

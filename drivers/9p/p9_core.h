@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The messages of 9P2000, 9P2000.u and 9P2000.L, as pure rules shared by ferry_9p,
- * the VMM's vhost=off server and the fuzzers: numbers, limits, the layout of every
- * request in one table, and which names are acceptable. p9_codec_core.h turns bytes
+ * The messages of 9P2000, 9P2000.u and 9P2000.L, as pure rules shared by ferry_9p, the
+ * VMM's vhost=off server and the fuzzers: numbers, limits, one table of how each request
+ * is laid out and served, and which names are acceptable. p9_codec_core.h turns bytes
  * into values by this table.
  *
  * Numbers are those of the protocol as it is spoken on the wire; no uapi header has
@@ -172,6 +172,19 @@ enum ferry_p9_dialect {
 #define FERRY_P9_XATTR_MAX	65536U
 #define FERRY_P9_XATTR_NAME_MAX	255U
 
+/* How a request is served, FERRY_P9_OP_*. */
+#define FERRY_P9_OP_FID		1	/* its first integer is a fid that must exist */
+#define FERRY_P9_OP_QUICK	2	/* may be tried where nothing may block */
+#define FERRY_P9_OP_ALONE	4	/* may block the queue if nothing else is there */
+#define FERRY_P9_OP_CHANGES	8	/* not on a read-only export */
+#define FERRY_P9_OP_WRITES	16	/* takes set-id bits off */
+#define FERRY_P9_OP_PLACED	32	/* not on what the host moved out of the export */
+#define FERRY_P9_OP_BARE	64	/* asks nothing of the file system */
+
+#define FERRY_P9_OP_SLOW	(FERRY_P9_OP_FID | FERRY_P9_OP_ALONE)
+#define FERRY_P9_OP_EITHER	(FERRY_P9_OP_SLOW | FERRY_P9_OP_QUICK)
+#define FERRY_P9_OP_MAKES	(FERRY_P9_OP_SLOW | FERRY_P9_OP_CHANGES)
+
 /*
  * The body of each request, one character a field:
  *   1 2 4 8   an integer of so many bytes
@@ -182,45 +195,61 @@ enum ferry_p9_dialect {
  *   p         count[4] and as many bytes of payload, which are not looked at
  * A NULL is a message that the server does not know.
  */
-struct ferry_p9_layout {
+struct ferry_p9_message {
 	const char *body;	/* as 9P2000.L and, if both speak it, 9P2000.u have it */
 	const char *plain;	/* as 9P2000 has it; NULL: the same */
 	__u8 dialects;		/* enum ferry_p9_dialect */
+	__u8 op;		/* FERRY_P9_OP_*: how it is served */
+	__u8 gid;		/* 1 + which integer is the group of what is made */
 };
 
-static const struct ferry_p9_layout ferry_p9_layouts[FERRY_P9_TYPES] = {
-	[FERRY_P9_TSTATFS]	= { "4", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TLOPEN]	= { "44", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TLCREATE]	= { "4n444", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TSYMLINK]	= { "4ns4", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TMKNOD]	= { "4n4444", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TRENAME]	= { "44n", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TREADLINK]	= { "4", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TGETATTR]	= { "48", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TSETATTR]	= { "4444488888", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TXATTRWALK]	= { "44s", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TXATTRCREATE]	= { "4s84", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TREADDIR]	= { "484", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TFSYNC]	= { "44", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TLOCK]	= { "414884s", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TGETLOCK]	= { "41884s", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TLINK]	= { "44n", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TMKDIR]	= { "4n44", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TRENAMEAT]	= { "4n4n", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TUNLINKAT]	= { "4n4", NULL, FERRY_P9_2000L },
-	[FERRY_P9_TVERSION]	= { "4s", NULL, FERRY_P9_ANY },
-	[FERRY_P9_TAUTH]	= { "4ss4", "4ss", FERRY_P9_ANY },
-	[FERRY_P9_TATTACH]	= { "44ss4", "44ss", FERRY_P9_ANY },
-	[FERRY_P9_TFLUSH]	= { "2", NULL, FERRY_P9_ANY },
-	[FERRY_P9_TWALK]	= { "44w", NULL, FERRY_P9_ANY },
-	[FERRY_P9_TOPEN]	= { "41", NULL, FERRY_P9_2000 | FERRY_P9_2000U },
-	[FERRY_P9_TCREATE]	= { "4n41s", "4n41", FERRY_P9_2000 | FERRY_P9_2000U },
-	[FERRY_P9_TREAD]	= { "484", NULL, FERRY_P9_ANY },
-	[FERRY_P9_TWRITE]	= { "48p", NULL, FERRY_P9_ANY },
-	[FERRY_P9_TCLUNK]	= { "4", NULL, FERRY_P9_ANY },
-	[FERRY_P9_TREMOVE]	= { "4", NULL, FERRY_P9_ANY },
-	[FERRY_P9_TSTAT]	= { "4", NULL, FERRY_P9_2000 | FERRY_P9_2000U },
-	[FERRY_P9_TWSTAT]	= { "4b", NULL, FERRY_P9_2000 | FERRY_P9_2000U },
+static const struct ferry_p9_message ferry_p9_messages[FERRY_P9_TYPES] = {
+	[FERRY_P9_TSTATFS]	= { "4", NULL, FERRY_P9_2000L,
+				    FERRY_P9_OP_FID | FERRY_P9_OP_QUICK, 0 },
+	[FERRY_P9_TLOPEN]	= { "44", NULL, FERRY_P9_2000L, FERRY_P9_OP_SLOW, 0 },
+	[FERRY_P9_TLCREATE]	= { "4n444", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 1 + 3 },
+	[FERRY_P9_TSYMLINK]	= { "4ns4", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 1 + 1 },
+	[FERRY_P9_TMKNOD]	= { "4n4444", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 1 + 4 },
+	[FERRY_P9_TRENAME]	= { "44n", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 0 },
+	[FERRY_P9_TREADLINK]	= { "4", NULL, FERRY_P9_2000L,
+				    FERRY_P9_OP_SLOW | FERRY_P9_OP_PLACED, 0 },
+	[FERRY_P9_TGETATTR]	= { "48", NULL, FERRY_P9_2000L,
+				    FERRY_P9_OP_FID | FERRY_P9_OP_QUICK, 0 },
+	[FERRY_P9_TSETATTR]	= { "4444488888", NULL, FERRY_P9_2000L,
+				    FERRY_P9_OP_MAKES | FERRY_P9_OP_PLACED, 0 },
+	[FERRY_P9_TXATTRWALK]	= { "44s", NULL, FERRY_P9_2000L,
+				    FERRY_P9_OP_SLOW | FERRY_P9_OP_PLACED, 0 },
+	[FERRY_P9_TXATTRCREATE]	= { "4s84", NULL, FERRY_P9_2000L,
+				    FERRY_P9_OP_MAKES | FERRY_P9_OP_PLACED, 0 },
+	[FERRY_P9_TREADDIR]	= { "484", NULL, FERRY_P9_2000L,
+				    FERRY_P9_OP_SLOW | FERRY_P9_OP_PLACED, 0 },
+	[FERRY_P9_TFSYNC]	= { "44", NULL, FERRY_P9_2000L, FERRY_P9_OP_FID, 0 },
+	[FERRY_P9_TLOCK]	= { "414884s", NULL, FERRY_P9_2000L, FERRY_P9_OP_SLOW, 0 },
+	[FERRY_P9_TGETLOCK]	= { "41884s", NULL, FERRY_P9_2000L, FERRY_P9_OP_SLOW, 0 },
+	[FERRY_P9_TLINK]	= { "44n", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 0 },
+	[FERRY_P9_TMKDIR]	= { "4n44", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 1 + 2 },
+	[FERRY_P9_TRENAMEAT]	= { "4n4n", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 0 },
+	[FERRY_P9_TUNLINKAT]	= { "4n4", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 0 },
+	[FERRY_P9_TVERSION]	= { "4s", NULL, FERRY_P9_ANY,
+				    FERRY_P9_OP_QUICK | FERRY_P9_OP_BARE, 0 },
+	[FERRY_P9_TAUTH]	= { "4ss4", "4ss", FERRY_P9_ANY,
+				    FERRY_P9_OP_QUICK | FERRY_P9_OP_BARE, 0 },
+	[FERRY_P9_TATTACH]	= { "44ss4", "44ss", FERRY_P9_ANY, FERRY_P9_OP_QUICK, 0 },
+	[FERRY_P9_TFLUSH]	= { "2", NULL, FERRY_P9_ANY, 0, 0 },
+	[FERRY_P9_TWALK]	= { "44w", NULL, FERRY_P9_ANY, FERRY_P9_OP_EITHER, 0 },
+	[FERRY_P9_TOPEN]	= { "41", NULL, FERRY_P9_2000 | FERRY_P9_2000U,
+				    FERRY_P9_OP_SLOW, 0 },
+	[FERRY_P9_TCREATE]	= { "4n41s", "4n41", FERRY_P9_2000 | FERRY_P9_2000U,
+				    FERRY_P9_OP_MAKES, 0 },
+	[FERRY_P9_TREAD]	= { "484", NULL, FERRY_P9_ANY, FERRY_P9_OP_EITHER, 0 },
+	[FERRY_P9_TWRITE]	= { "48p", NULL, FERRY_P9_ANY,
+				    FERRY_P9_OP_MAKES | FERRY_P9_OP_WRITES, 0 },
+	[FERRY_P9_TCLUNK]	= { "4", NULL, FERRY_P9_ANY, FERRY_P9_OP_EITHER, 0 },
+	[FERRY_P9_TREMOVE]	= { "4", NULL, FERRY_P9_ANY, FERRY_P9_OP_SLOW, 0 },
+	[FERRY_P9_TSTAT]	= { "4", NULL, FERRY_P9_2000 | FERRY_P9_2000U,
+				    FERRY_P9_OP_SLOW | FERRY_P9_OP_PLACED, 0 },
+	[FERRY_P9_TWSTAT]	= { "4b", NULL, FERRY_P9_2000 | FERRY_P9_2000U,
+				    FERRY_P9_OP_MAKES | FERRY_P9_OP_PLACED, 0 },
 };
 
 /**
@@ -232,18 +261,18 @@ static const struct ferry_p9_layout ferry_p9_layouts[FERRY_P9_TYPES] = {
  */
 static inline const char *ferry_p9_layout(__u8 type, unsigned int dialect)
 {
-	const struct ferry_p9_layout *l;
+	const struct ferry_p9_message *m;
 
 	if (type >= FERRY_P9_TYPES)
 		return NULL;
-	l = &ferry_p9_layouts[type];
-	if (!l->body)
+	m = &ferry_p9_messages[type];
+	if (!m->body)
 		return NULL;
 	if (type == FERRY_P9_TVERSION)
-		return l->body;
-	if (!(l->dialects & dialect))
+		return m->body;
+	if (!(m->dialects & dialect))
 		return NULL;
-	return dialect == FERRY_P9_2000 && l->plain ? l->plain : l->body;
+	return dialect == FERRY_P9_2000 && m->plain ? m->plain : m->body;
 }
 
 /**

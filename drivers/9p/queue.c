@@ -13,6 +13,7 @@
 
 #include "../vring/copy.h"
 #include "ferry_9p.h"
+#include "p9_error_core.h"
 
 int ferry_9p_queue_init(struct ferry_9p *p9)
 {
@@ -271,7 +272,7 @@ static bool ferry_9p_take(struct ferry_9p *p9)
 	u32 first;
 	int err;
 
-	if (req->out_len < FERRY_P9_HEADER || req->in_len < ferry_9p_error_bytes(p9)) {
+	if (req->out_len < FERRY_P9_HEADER || req->in_len < ferry_p9_error_bytes(p9->dialect)) {
 		ferry_vq_error(&p9->vq, "message of %u bytes with room for %u", req->out_len,
 			       req->in_len);
 		ferry_9p_req_finish(req);

@@ -8,69 +8,52 @@
 
 #include "../vring/copy.h"
 #include "ferry_9p.h"
-
-/* What the table says about a request. */
-#define FERRY_9P_FID		1	/* its first integer is a fid that must exist */
-#define FERRY_9P_QUICK		2	/* may be tried where nothing may block */
-#define FERRY_9P_ALONE		4	/* may block the worker if nothing else is there */
-#define FERRY_9P_CHANGES	8	/* not on a read-only export */
-#define FERRY_9P_WRITES		16	/* takes set-id bits off */
-#define FERRY_9P_PLACED		32	/* not on what the host moved out of the export */
-#define FERRY_9P_BARE		64	/* asks nothing of the file system */
-
-struct ferry_9p_op {
-	int (*fn)(struct ferry_9p_req *req);
-	u8 flags;
-	u8 gid;		/* 1 + which integer is the group of what is made */
-};
-
-#define FERRY_9P_EITHER	(FERRY_9P_FID | FERRY_9P_QUICK | FERRY_9P_ALONE)
-#define FERRY_9P_MAKES	(FERRY_9P_FID | FERRY_9P_ALONE | FERRY_9P_CHANGES)
-#define FERRY_9P_SLOW	(FERRY_9P_FID | FERRY_9P_ALONE)
+#include "p9_error_core.h"
 
 static int ferry_9p_auth(struct ferry_9p_req *req)
 {
 	return -EOPNOTSUPP;
 }
 
-static const struct ferry_9p_op ferry_9p_ops[FERRY_P9_TYPES] = {
-	[FERRY_P9_TVERSION]	= { ferry_9p_version, FERRY_9P_QUICK | FERRY_9P_BARE },
-	[FERRY_P9_TAUTH]	= { ferry_9p_auth, FERRY_9P_QUICK | FERRY_9P_BARE },
-	[FERRY_P9_TATTACH]	= { ferry_9p_attach, FERRY_9P_QUICK },
-	[FERRY_P9_TWALK]	= { ferry_9p_walk, FERRY_9P_EITHER },
-	[FERRY_P9_TCLUNK]	= { ferry_9p_clunk, FERRY_9P_EITHER },
-	[FERRY_P9_TREAD]	= { ferry_9p_read, FERRY_9P_EITHER },
-	[FERRY_P9_TWRITE]	= { ferry_9p_write, FERRY_9P_MAKES | FERRY_9P_WRITES },
-	[FERRY_P9_TREMOVE]	= { ferry_9p_remove, FERRY_9P_SLOW },
-	[FERRY_P9_TGETATTR]	= { ferry_9p_getattr, FERRY_9P_FID | FERRY_9P_QUICK },
-	[FERRY_P9_TSTATFS]	= { ferry_9p_statfs, FERRY_9P_FID | FERRY_9P_QUICK },
-	[FERRY_P9_TLOCK]	= { ferry_9p_lock, FERRY_9P_SLOW },
-	[FERRY_P9_TGETLOCK]	= { ferry_9p_getlock, FERRY_9P_SLOW },
-	[FERRY_P9_TLOPEN]	= { ferry_9p_lopen, FERRY_9P_SLOW },
-	[FERRY_P9_TLCREATE]	= { ferry_9p_lcreate, FERRY_9P_MAKES, 1 + 3 },
-	[FERRY_P9_TREADDIR]	= { ferry_9p_readdir, FERRY_9P_SLOW | FERRY_9P_PLACED },
-	[FERRY_P9_TREADLINK]	= { ferry_9p_readlink, FERRY_9P_SLOW | FERRY_9P_PLACED },
-	[FERRY_P9_TSETATTR]	= { ferry_9p_setattr, FERRY_9P_MAKES | FERRY_9P_PLACED },
-	[FERRY_P9_TXATTRWALK]	= { ferry_9p_xattrwalk, FERRY_9P_SLOW | FERRY_9P_PLACED },
-	[FERRY_P9_TXATTRCREATE]	= { ferry_9p_xattrcreate, FERRY_9P_MAKES | FERRY_9P_PLACED },
-	[FERRY_P9_TFSYNC]	= { ferry_9p_fsync, FERRY_9P_FID },
-	[FERRY_P9_TLINK]	= { ferry_9p_link, FERRY_9P_MAKES },
-	[FERRY_P9_TMKDIR]	= { ferry_9p_mkdir, FERRY_9P_MAKES, 1 + 2 },
-	[FERRY_P9_TMKNOD]	= { ferry_9p_mknod, FERRY_9P_MAKES, 1 + 4 },
-	[FERRY_P9_TSYMLINK]	= { ferry_9p_symlink, FERRY_9P_MAKES, 1 + 1 },
-	[FERRY_P9_TUNLINKAT]	= { ferry_9p_unlinkat, FERRY_9P_MAKES },
-	[FERRY_P9_TRENAME]	= { ferry_9p_rename, FERRY_9P_MAKES },
-	[FERRY_P9_TRENAMEAT]	= { ferry_9p_renameat, FERRY_9P_MAKES },
-	[FERRY_P9_TOPEN]	= { ferry_9p_legacy_open, FERRY_9P_SLOW },
-	[FERRY_P9_TCREATE]	= { ferry_9p_legacy_create, FERRY_9P_MAKES },
-	[FERRY_P9_TSTAT]	= { ferry_9p_legacy_stat, FERRY_9P_SLOW | FERRY_9P_PLACED },
-	[FERRY_P9_TWSTAT]	= { ferry_9p_legacy_wstat, FERRY_9P_MAKES | FERRY_9P_PLACED },
+/* What each of ferry_p9_messages is served by. */
+static int (*const ferry_9p_fns[FERRY_P9_TYPES])(struct ferry_9p_req *req) = {
+	[FERRY_P9_TVERSION]	= ferry_9p_version,
+	[FERRY_P9_TAUTH]	= ferry_9p_auth,
+	[FERRY_P9_TATTACH]	= ferry_9p_attach,
+	[FERRY_P9_TWALK]	= ferry_9p_walk,
+	[FERRY_P9_TCLUNK]	= ferry_9p_clunk,
+	[FERRY_P9_TREAD]	= ferry_9p_read,
+	[FERRY_P9_TWRITE]	= ferry_9p_write,
+	[FERRY_P9_TREMOVE]	= ferry_9p_remove,
+	[FERRY_P9_TGETATTR]	= ferry_9p_getattr,
+	[FERRY_P9_TSTATFS]	= ferry_9p_statfs,
+	[FERRY_P9_TLOCK]	= ferry_9p_lock,
+	[FERRY_P9_TGETLOCK]	= ferry_9p_getlock,
+	[FERRY_P9_TLOPEN]	= ferry_9p_lopen,
+	[FERRY_P9_TLCREATE]	= ferry_9p_lcreate,
+	[FERRY_P9_TREADDIR]	= ferry_9p_readdir,
+	[FERRY_P9_TREADLINK]	= ferry_9p_readlink,
+	[FERRY_P9_TSETATTR]	= ferry_9p_setattr,
+	[FERRY_P9_TXATTRWALK]	= ferry_9p_xattrwalk,
+	[FERRY_P9_TXATTRCREATE]	= ferry_9p_xattrcreate,
+	[FERRY_P9_TFSYNC]	= ferry_9p_fsync,
+	[FERRY_P9_TLINK]	= ferry_9p_link,
+	[FERRY_P9_TMKDIR]	= ferry_9p_mkdir,
+	[FERRY_P9_TMKNOD]	= ferry_9p_mknod,
+	[FERRY_P9_TSYMLINK]	= ferry_9p_symlink,
+	[FERRY_P9_TUNLINKAT]	= ferry_9p_unlinkat,
+	[FERRY_P9_TRENAME]	= ferry_9p_rename,
+	[FERRY_P9_TRENAMEAT]	= ferry_9p_renameat,
+	[FERRY_P9_TOPEN]	= ferry_9p_legacy_open,
+	[FERRY_P9_TCREATE]	= ferry_9p_legacy_create,
+	[FERRY_P9_TSTAT]	= ferry_9p_legacy_stat,
+	[FERRY_P9_TWSTAT]	= ferry_9p_legacy_wstat,
 };
 
 /* A file system that somebody else answers for may keep the worker for ever. */
 bool ferry_9p_runs_alone(const struct ferry_9p *p9, u8 type)
 {
-	return type < FERRY_P9_TYPES && (ferry_9p_ops[type].flags & FERRY_9P_ALONE) &&
+	return type < FERRY_P9_TYPES && (ferry_p9_messages[type].op & FERRY_P9_OP_ALONE) &&
 	       p9->export->local;
 }
 
@@ -160,15 +143,15 @@ static int ferry_9p_placed(struct ferry_9p *p9, struct ferry_9p_fid *fid)
 	return ferry_9p_inside(p9, fid->path.dentry);
 }
 
-static int ferry_9p_call(struct ferry_9p_req *req, const struct ferry_9p_op *op)
+static int ferry_9p_call(struct ferry_9p_req *req, const struct ferry_p9_message *m)
 {
 	struct ferry_9p *p9 = req->p9;
 	const struct cred *cred = p9->export->cred, *old;
 	const struct cred *made = NULL;
 	int err;
 
-	if (op->gid) {
-		u32 uid = req->fid->uid, gid = req->m.v[op->gid - 1];
+	if (m->gid) {
+		u32 uid = req->fid->uid, gid = req->m.v[m->gid - 1];
 
 		ferry_9p_squash(p9->export, &uid, &gid);
 		err = ferry_9p_cred_get(p9, uid, gid, &made, NULL);
@@ -176,10 +159,10 @@ static int ferry_9p_call(struct ferry_9p_req *req, const struct ferry_9p_op *op)
 			return err;
 		cred = made;
 	} else if (req->fid) {
-		cred = op->flags & FERRY_9P_WRITES ? req->fid->write_cred : req->fid->cred;
+		cred = m->op & FERRY_P9_OP_WRITES ? req->fid->write_cred : req->fid->cred;
 	}
 	old = override_creds(cred);
-	err = op->fn(req);
+	err = ferry_9p_fns[req->type](req);
 	revert_creds(old);
 	if (made)
 		put_cred(made);
@@ -187,9 +170,9 @@ static int ferry_9p_call(struct ferry_9p_req *req, const struct ferry_9p_op *op)
 }
 
 /* Whether a request may be tried where nothing may block. */
-static bool ferry_9p_quick(const struct ferry_9p *p9, const struct ferry_9p_op *op)
+static bool ferry_9p_quick(const struct ferry_9p *p9, u8 op)
 {
-	return (op->flags & FERRY_9P_QUICK) && (p9->export->local || (op->flags & FERRY_9P_BARE));
+	return (op & FERRY_P9_OP_QUICK) && (p9->export->local || (op & FERRY_P9_OP_BARE));
 }
 
 /**
@@ -200,15 +183,15 @@ static bool ferry_9p_quick(const struct ferry_9p *p9, const struct ferry_9p_op *
  */
 bool ferry_9p_serve(struct ferry_9p_req *req)
 {
-	const struct ferry_9p_op *op = &ferry_9p_ops[req->type];
+	const struct ferry_p9_message *m = &ferry_p9_messages[req->type];
 	struct ferry_9p *p9 = req->p9;
 	int err = 0;
 
 	req->enc = (struct ferry_p9_enc){ req->reply + FERRY_P9_HEADER,
 					  FERRY_9P_OWN_BYTES - FERRY_P9_HEADER };
-	if (!req->may_block && !ferry_9p_quick(p9, op))
+	if (!req->may_block && !ferry_9p_quick(p9, m->op))
 		return false;
-	if ((op->flags & FERRY_9P_FID) && !req->fid) {
+	if ((m->op & FERRY_P9_OP_FID) && !req->fid) {
 		struct ferry_9p_fid *fid = ferry_9p_fid_get(p9, req->m.v[0]);
 
 		if (IS_ERR(fid))
@@ -216,68 +199,21 @@ bool ferry_9p_serve(struct ferry_9p_req *req)
 		else
 			req->fid = fid;
 	}
-	if (!err && (op->flags & FERRY_9P_CHANGES) && (p9->export->flags & FERRY_9P_F_READ_ONLY))
+	if (!err && (m->op & FERRY_P9_OP_CHANGES) && (p9->export->flags & FERRY_9P_F_READ_ONLY))
 		err = -EROFS;
-	if (!err && (op->flags & FERRY_9P_PLACED))
+	if (!err && (m->op & FERRY_P9_OP_PLACED))
 		err = ferry_9p_placed(p9, req->fid);
 	if (!err)
-		err = ferry_9p_call(req, op);
+		err = ferry_9p_call(req, m);
 	if (err == FERRY_9P_LATER)
 		return false;
 	ferry_9p_answer(req, err);
 	return true;
 }
 
-/* What the client understands as an errno. */
-static u32 ferry_9p_errno(int err)
-{
-	err = -err;
-	if (err >= 512 && err <= 516)	/* restarts of system calls */
-		return EINTR;
-	return err > 0 && err < 134 ? err : EIO;
-}
-
-/* Names that plain 9P2000 clients look for; the rest is a number. */
-static const char *ferry_9p_strerror(u32 err)
-{
-	switch (err) {
-	case EPERM: return "Operation not permitted";
-	case ENOENT: return "No such file or directory";
-	case EIO: return "Input/output error";
-	case EBADF: return "Bad file descriptor";
-	case ENOMEM: return "Cannot allocate memory";
-	case EACCES: return "Permission denied";
-	case EBUSY: return "Device or resource busy";
-	case EEXIST: return "File exists";
-	case ENOTDIR: return "Not a directory";
-	case EISDIR: return "Is a directory";
-	case EINVAL: return "Invalid argument";
-	case EFBIG: return "File too large";
-	case ENOSPC: return "No space left on device";
-	case EROFS: return "Read-only file system";
-	case ENAMETOOLONG: return "File name too long";
-	case ENOTEMPTY: return "Directory not empty";
-	case ELOOP: return "Too many levels of symbolic links";
-	case EOPNOTSUPP: return "Operation not supported";
-	default: return "Input/output error";
-	}
-}
-
-/* Bytes of the shortest error; a chain with less room is no request. */
-u32 ferry_9p_error_bytes(const struct ferry_9p *p9)
-{
-	bool legacy = p9->dialect & (FERRY_P9_2000 | FERRY_P9_2000U);
-
-	return FERRY_P9_HEADER + (legacy ? 2 + 4 : 4);
-}
-
 /* Return: the answer's type. */
 static u8 ferry_9p_put_error(struct ferry_9p_req *req, int err)
 {
-	u32 no = ferry_9p_errno(err), room = req->in_len - FERRY_P9_HEADER;
-	unsigned int dialect = req->p9->dialect;
-	const char *text;
-
 	req->payload = 0;
 	if (req->reply != req->own_reply) {
 		kvfree(req->reply);
@@ -285,15 +221,7 @@ static u8 ferry_9p_put_error(struct ferry_9p_req *req, int err)
 	}
 	req->enc = (struct ferry_p9_enc){ req->reply + FERRY_P9_HEADER,
 					  FERRY_9P_OWN_BYTES - FERRY_P9_HEADER };
-	if (!(dialect & (FERRY_P9_2000 | FERRY_P9_2000U))) {
-		ferry_p9_put(&req->enc, no, 4);
-		return FERRY_P9_RLERROR;
-	}
-	text = ferry_9p_strerror(no);
-	ferry_p9_put_str(&req->enc, text, min_t(u32, strlen(text), room - 2 - 4));
-	if (dialect == FERRY_P9_2000U)
-		ferry_p9_put(&req->enc, no, 4);
-	return FERRY_P9_RERROR;
+	return ferry_p9_put_error(&req->enc, err, req->p9->dialect, req->in_len);
 }
 
 /**

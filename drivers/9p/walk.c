@@ -13,46 +13,21 @@
 #include <linux/slab.h>
 
 #include "ferry_9p.h"
-
-/* Nobody, where the client does not say who it is. */
-#define FERRY_9P_NOBODY		65534U
-
-static unsigned int ferry_9p_dialect(const struct ferry_p9_str *s)
-{
-	static const struct {
-		const char *name;
-		unsigned int dialect;
-	} known[] = {
-		{ "9P2000.L", FERRY_P9_2000L },
-		{ "9P2000.u", FERRY_P9_2000U },
-		{ "9P2000", FERRY_P9_2000 },
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(known); i++)
-		if (s->len == strlen(known[i].name) && !memcmp(s->s, known[i].name, s->len))
-			return known[i].dialect;
-	return FERRY_P9_NONE;
-}
+#include "p9_session_core.h"
 
 /* Nothing else is in flight: the queue saw to that. */
 int ferry_9p_version(struct ferry_9p_req *req)
 {
 	struct ferry_9p *p9 = req->p9;
-	u32 msize = ferry_p9_msize(min_t(u64, req->m.v[0], U32_MAX), p9->export->msize);
-	struct ferry_p9_str *s = &req->m.s[0];
-	unsigned int dialect = ferry_9p_dialect(s);
+	unsigned int dialect;
+	u32 msize = ferry_p9_agree(&req->m, p9->export->msize, &req->enc, &dialect);
 
 	ferry_9p_session_reset(p9);
 	if (!msize)
 		return -EMSGSIZE;
-	ferry_p9_put(&req->enc, msize, 4);
 	if (dialect) {
 		p9->dialect = dialect;
 		p9->msize = msize;
-		ferry_p9_put_str(&req->enc, s->s, s->len);
-	} else {
-		ferry_p9_put_str(&req->enc, "unknown", strlen("unknown"));
 	}
 	return 0;
 }
@@ -70,7 +45,7 @@ static int ferry_9p_put_path(struct ferry_9p_req *req, const struct path *path)
 int ferry_9p_attach(struct ferry_9p_req *req)
 {
 	struct ferry_9p *p9 = req->p9;
-	u32 uid = FERRY_9P_NOBODY, gid = FERRY_9P_NOBODY;
+	u32 uid = FERRY_P9_NOBODY, gid = FERRY_P9_NOBODY;
 	struct ferry_9p_fid *fid;
 	int err;
 

@@ -14,51 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "9p/p9_session_core.h"
 #include "p9loop_server.h"
-
-#define EXPORT_FIDS		65536U
-#define EXPORT_XATTR_BYTES	(16ULL << 20)
-#define EXPORT_MSIZE		(512U << 10)
 
 /* Descriptors beside those of fids: the rest of the program's, and locks. */
 #define EXPORT_OTHER_FDS	4096U
-
-static void export_defaults(struct ferry_9p_backend *b)
-{
-	b->msize = b->msize ?: EXPORT_MSIZE;
-	b->fids = b->fids ?: EXPORT_FIDS;
-	b->xattr_bytes = b->xattr_bytes ?: EXPORT_XATTR_BYTES;
-	b->fmode = b->fmode ?: 0600;
-	b->dmode = b->dmode ?: 0700;
-}
-
-static bool export_reserved(const struct ferry_9p_backend *b)
-{
-	unsigned int i;
-	u64 bits = 0;
-
-	for (i = 0; i < ARRAY_SIZE(b->reserved); i++)
-		bits |= b->reserved[i];
-	return bits;
-}
-
-static int export_check(const struct ferry_9p_backend *b)
-{
-	if (b->flags & ~FERRY_9P_F_ALL || export_reserved(b))
-		return -EINVAL;
-	if (b->model < FERRY_9P_MODEL_PASSTHROUGH || b->model > FERRY_9P_MODEL_NONE)
-		return -EINVAL;
-	if (b->msize < FERRY_P9_MSIZE_MIN || b->msize > FERRY_P9_MSIZE_MAX)
-		return -EINVAL;
-	if (b->fids > EXPORT_FIDS || b->xattr_bytes > EXPORT_XATTR_BYTES)
-		return -EINVAL;
-	if ((b->fmode & ~0777) || (b->dmode & ~0777) || (b->fmode & 0600) != 0600 ||
-	    (b->dmode & 0700) != 0700)
-		return -EINVAL;
-	if (b->model != FERRY_9P_MODEL_PASSTHROUGH && (b->flags & ~FERRY_9P_F_READ_ONLY))
-		return -EINVAL;
-	return 0;
-}
 
 /* The same order of judgement as in the kernel. */
 static int export_rights(struct ferry_9p_backend *b)
@@ -101,8 +61,8 @@ int p9loop_check(struct ferry_9p_backend *b)
 	struct stat st;
 	int ret;
 
-	export_defaults(b);
-	ret = export_check(b);
+	ferry_p9_export_defaults(b);
+	ret = ferry_p9_export_check(b);
 	if (ret)
 		return ret;
 	if (fstat(b->fd, &st))

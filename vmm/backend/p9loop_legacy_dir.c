@@ -19,7 +19,6 @@ static int legacy_put_entries(struct p9loop_req *req, const u8 *buf, ssize_t len
 	const struct p9loop_dirent *d;
 	struct p9loop_node *node;
 	ssize_t at;
-	u32 size;
 	int err;
 
 	for (at = 0; at < len; at += d->len, *next = d->off) {
@@ -32,10 +31,12 @@ static int legacy_put_entries(struct p9loop_req *req, const u8 *buf, ssize_t len
 			continue;
 		if (err)
 			return err;
-		size = p9loop_put_stat(req->s, e, node, d->name);
+		err = p9loop_put_stat(req->s, e, node, d->name);
 		p9loop_node_put(node);
-		if (!size)
-			return e->done ? 0 : -EMSGSIZE;
+		if (err == -EMSGSIZE)
+			return e->done ? 0 : err;
+		if (err == -ENOMEM || err == -EINTR)
+			return err;
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "9p/p9_error_core.h"
 #include "p9loop_server.h"
 
 /* Chains that are taken before the ring is shown and the pool's answers are seen to. */
@@ -243,7 +244,7 @@ static int queue_begin(struct p9loop_server *s, const struct virtio_chain *c)
 	struct ferry_p9_hdr h;
 	int err;
 
-	if (c->out_len < sizeof(head) || c->in_len < p9loop_error_bytes(s)) {
+	if (c->out_len < sizeof(head) || c->in_len < ferry_p9_error_bytes(s->dialect)) {
 		queue_finish(req);
 		return -EPROTO;
 	}

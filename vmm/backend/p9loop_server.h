@@ -292,7 +292,6 @@ bool p9loop_serve(struct p9loop_req *req);
 void p9loop_answer(struct p9loop_req *req, int err);
 bool p9loop_runs_alone(u8 type);
 int p9loop_reply_room(struct p9loop_req *req, u32 bytes);
-u32 p9loop_error_bytes(const struct p9loop_server *s);
 
 /* p9loop_iter.c */
 int p9loop_iter_init(struct p9loop_req *req, struct p9loop_iter *it, bool in, u32 skip, u32 len);

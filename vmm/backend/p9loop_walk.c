@@ -8,47 +8,22 @@
  */
 #include <string.h>
 
+#include "9p/p9_session_core.h"
 #include "p9loop_server.h"
-
-/* Nobody, where the client does not say who it is. */
-#define WALK_NOBODY	65534U
-
-static unsigned int walk_dialect(const struct ferry_p9_str *s)
-{
-	static const struct {
-		const char *name;
-		unsigned int dialect;
-	} known[] = {
-		{ "9P2000.L", FERRY_P9_2000L },
-		{ "9P2000.u", FERRY_P9_2000U },
-		{ "9P2000", FERRY_P9_2000 },
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(known); i++)
-		if (s->len == strlen(known[i].name) && !memcmp(s->s, known[i].name, s->len))
-			return known[i].dialect;
-	return FERRY_P9_NONE;
-}
 
 /* Nothing else is in flight: the queue saw to that. */
 int p9loop_version(struct p9loop_req *req)
 {
 	struct p9loop_server *s = req->s;
-	u32 msize = ferry_p9_msize(req->m.v[0], s->ex.msize);
-	struct ferry_p9_str *name = &req->m.s[0];
-	unsigned int dialect = walk_dialect(name);
+	unsigned int dialect;
+	u32 msize = ferry_p9_agree(&req->m, s->ex.msize, &req->enc, &dialect);
 
 	p9loop_session_reset(s);
 	if (!msize)
 		return -EMSGSIZE;
-	ferry_p9_put(&req->enc, msize, 4);
 	if (dialect) {
 		s->dialect = dialect;
 		s->msize = msize;
-		ferry_p9_put_str(&req->enc, name->s, name->len);
-	} else {
-		ferry_p9_put_str(&req->enc, "unknown", strlen("unknown"));
 	}
 	return 0;
 }
@@ -66,7 +41,7 @@ static int walk_put_node(struct p9loop_req *req, const struct p9loop_node *node)
 int p9loop_attach(struct p9loop_req *req)
 {
 	struct p9loop_server *s = req->s;
-	u32 uid = WALK_NOBODY, gid = WALK_NOBODY;
+	u32 uid = FERRY_P9_NOBODY, gid = FERRY_P9_NOBODY;
 	struct p9loop_fid *fid;
 	int err;
 
