@@ -106,6 +106,8 @@ FIXTURE_SETUP(posix)
 
 	TEST_REQUIRE(p9_available(), "no %s", DEV_9P_PATH);
 	TEST_REQUIRE(!test_emulated(), "an emulated CPU takes minutes: user-mode Linux shows it");
+	TEST_REQUIRE(test_scale(100) >= 50 || !strcmp(variant->cache, "loose"),
+		     "one mode of the cache is enough where all is slow");
 	ASSERT_LT(0, readlink("/proc/self/exe", path, sizeof(path) - 1));
 	snprintf(self->program, sizeof(self->program), "%s/guest/posix_fs", dirname(path));
 	TEST_REQUIRE(!access(self->program, X_OK), "%s is not built", self->program);
