@@ -166,6 +166,22 @@ static void act_user_namespace(void)
 	syscall(SYS_unshare, CLONE_NEWUSER);
 }
 
+static int compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* As many as the C library asks for memory for. */
+static void act_sort(void)
+{
+	static int v[4096];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(v); i++)
+		v[i] = i ^ 0x555;
+	qsort(v, ARRAY_SIZE(v), sizeof(v[0]), compare);
+}
+
 static void act_usual(void)
 {
 	struct stat st;
@@ -221,6 +237,7 @@ TEST_F(sandbox, a_thread_does_what_its_kind_does)
 		{ THREAD_VCPU, act_ioctl, true }, { THREAD_NET, act_ioctl, false },
 		{ THREAD_BLK, act_ioctl, false }, { THREAD_USER_NET, act_ioctl, false },
 		{ THREAD_9P, act_ioctl, false },
+		{ THREAD_MAIN, act_sort, true }, { THREAD_VCPU, act_sort, true },
 		{ THREAD_VCPU, act_seccomp, false }, { THREAD_9P, act_seccomp, false },
 	};
 	unsigned int i;
