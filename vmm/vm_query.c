@@ -103,22 +103,39 @@ int vm_query_memory(void *opaque, struct json_object *args, struct json_object *
 	return 0;
 }
 
+/* Who listens and has no client, in QEMU's word. */
+static const char *chardev_state(const struct chardev *c)
+{
+	return c && c->listen_fd >= 0 && c->in_fd < 0 ? "disconnected:" : "";
+}
+
 static void add_chardev(struct json_object *list, const char *label,
-			const struct chardev_config *cfg)
+			const struct chardev_config *cfg, const struct chardev *c)
 {
 	static const char *const names[] = {
 		[CHARDEV_NONE] = "none", [CHARDEV_NULL] = "null", [CHARDEV_STDIO] = "stdio",
 		[CHARDEV_FILE] = "file:", [CHARDEV_PTY] = "pty", [CHARDEV_SOCKET] = "unix:",
 	};
 	struct json_object *o = json_object_new_object();
-	char text[256];
+	char text[512];
 
-	snprintf(text, sizeof(text), "%s%s%s%s", cfg->mux ? "mon:" : "", names[cfg->kind],
-		 cfg->path ?: "", cfg->server ? ",server=on" : "");
+	snprintf(text, sizeof(text), "%s%s%s%s%s", chardev_state(c), cfg->mux ? "mon:" : "",
+		 names[cfg->kind], cfg->path ?: "", cfg->server ? ",server=on" : "");
 	monitor_add_string(o, "label", label);
 	monitor_add_string(o, "filename", text);
 	monitor_add_bool(o, "frontend-open", true);
 	json_object_array_add(list, o);
+}
+
+static const struct chardev *find_chardev(const struct vm *vm, const struct chardev_config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->n_devices; i++)
+		if (vm->device[i].cfg->type->kind == DEVICE_CONSOLE &&
+		    vm->device[i].cfg->console.chardev == cfg)
+			return &vm->device[i].chardev;
+	return NULL;
 }
 
 int vm_query_chardev(void *opaque, struct json_object *args, struct json_object **ret,
@@ -132,15 +149,16 @@ int vm_query_chardev(void *opaque, struct json_object *args, struct json_object 
 	(void)args, (void)e;
 	*ret = json_object_new_array();
 	if (cfg->serial.kind != CHARDEV_NONE)
-		add_chardev(*ret, "serial0", &cfg->serial);
+		add_chardev(*ret, "serial0", &cfg->serial, &vm->chardev);
 	for (i = 0; i < cfg->n_chardevs; i++)
 		if (cfg->chardev[i].used)
-			add_chardev(*ret, cfg->chardev[i].id, &cfg->chardev[i].cfg);
+			add_chardev(*ret, cfg->chardev[i].id, &cfg->chardev[i].cfg,
+				    find_chardev(vm, &cfg->chardev[i].cfg));
 	for (i = 0; i < cfg->n_monitors; i++) {
 		if (cfg->monitor[i].chardev.kind == CHARDEV_NONE)
 			continue;
 		snprintf(label, sizeof(label), "compat_monitor%u", i);
-		add_chardev(*ret, label, &cfg->monitor[i].chardev);
+		add_chardev(*ret, label, &cfg->monitor[i].chardev, NULL);
 	}
 	return 0;
 }
