@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Role: find the command that the program's first word names, and read the words
- *	behind it.
+ * Role: read the words behind a verb.
  * Threads: main.
  * Locks: none.
  */
@@ -9,38 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv, struct error *e);
-} ctl_commands[] = {
-	{ "stat", ctl_stat },
-	{ "tap", ctl_tap },
-	{ "bridge", ctl_bridge },
-};
-
-bool ctl_is_command(const char *word)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(ctl_commands); i++)
-		if (!strcmp(word, ctl_commands[i].name))
-			return true;
-	return false;
-}
-
-int ctl_run(int argc, char **argv, struct error *e)
-{
-	size_t i;
-	int ret = -EINVAL;
-
-	for (i = 0; i < ARRAY_SIZE(ctl_commands); i++)
-		if (!strcmp(argv[0], ctl_commands[i].name))
-			ret = ctl_commands[i].run(argc, argv, e);
-	if (ret)
-		error_prefix(e, argv[0]);
-	return ret;
-}
 
 int ctl_words(int argc, char **argv, const struct ctl_word *words, size_t n, struct error *e)
 {
@@ -63,4 +30,52 @@ int ctl_words(int argc, char **argv, const struct ctl_word *words, size_t n, str
 					 words[k].name);
 	}
 	return 0;
+}
+
+/* "-name", "-name value" or "-name=value"; how many words it takes up beyond the first. */
+static int take_option(const struct ctl_option *o, char **argv, const char *value,
+		       struct error *e)
+{
+	if (o->given && value)
+		return error_set(e, EINVAL, "%s: does not take a value", argv[0]);
+	if (o->given) {
+		*o->given = true;
+		return 0;
+	}
+	*o->value = value ?: argv[1];
+	if (!*o->value)
+		return error_set(e, EINVAL, "%s: requires an argument", argv[0]);
+	return !value;
+}
+
+static int find_option(const struct ctl_option *o, char **argv, struct error *e)
+{
+	const char *name = argv[0] + 1 + (argv[0][1] == '-');
+	size_t len = strcspn(name, "=");
+
+	for (; o && o->name; o++)
+		if (strlen(o->name) == len && !strncmp(o->name, name, len))
+			return take_option(o, argv, name[len] ? name + len + 1 : NULL, e);
+	return error_set(e, EINVAL, "%s: invalid option", argv[0]);
+}
+
+int ctl_args(int argc, char **argv, const struct ctl_args *args, struct error *e)
+{
+	unsigned int n = 0;
+	int i, ret;
+
+	for (i = 1; i < argc; i++) {
+		if (argv[i][0] == '-' && argv[i][1]) {
+			ret = find_option(args->options, &argv[i], e);
+			if (ret < 0)
+				return ret;
+			i += ret;
+		} else if (n < args->most) {
+			args->words[n++] = argv[i];
+		} else {
+			return error_set(e, EINVAL, "'%s' is unexpected: expects %s", argv[i],
+					 args->expects);
+		}
+	}
+	return n < args->least ? error_set(e, EINVAL, "expects %s", args->expects) : 0;
 }

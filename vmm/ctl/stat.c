@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "guest.h"
 
 enum stat_type {
 	STAT_U8,
@@ -57,6 +58,7 @@ static const struct stat_column stat_columns[] = {
 
 struct stat_output {
 	bool json;
+	u32 owner;		/* 0: any */
 	unsigned int rows;
 };
 
@@ -168,6 +170,9 @@ static int stat_message(struct nl_msg *msg, void *arg)
 
 	if (genlmsg_parse(nlmsg_hdr(msg), 0, attrs, FERRY_A_MAX, policy))
 		return NL_SKIP;
+	if (out->owner && (!attrs[FERRY_A_OWNER] ||
+			   nla_get_u32(attrs[FERRY_A_OWNER]) != out->owner))
+		return NL_OK;
 	if (out->json)
 		stat_print_json(attrs, !out->rows);
 	else if (!stat_never_ran(attrs))
@@ -219,16 +224,23 @@ out:
 	return ret;
 }
 
+/* Of all guests, or of one. */
 int ctl_stat(int argc, char **argv, struct error *e)
 {
 	struct stat_output out = { 0 };
-	int i;
+	const char *name = NULL;
+	const struct ctl_option options[] = { { "json", &out.json }, { NULL } };
+	const struct ctl_args args = { options, 0, 1, "[NAME]", &name };
+	struct guest g;
+	int ret = ctl_args(argc, argv, &args, e);
 
-	for (i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "-json") || !strcmp(argv[i], "--json"))
-			out.json = true;
-		else
-			return error_set(e, EINVAL, "%s: invalid option", argv[i]);
-	}
-	return stat_query(&out, e);
+	if (ret || !name)
+		return ret ?: stat_query(&out, e);
+	ret = guest_find(&g, name, e);
+	if (ret)
+		return ret;
+	out.owner = g.entry.pid;
+	ret = stat_query(&out, e);
+	guest_close(&g);
+	return ret;
 }

@@ -128,6 +128,26 @@ int config_add_qmp(struct config *c, const char *arg, struct error *e)
 	return add_monitor(c, arg, true, e);
 }
 
+int config_serve(struct config *c, const char *qmp, const char *console, struct error *e)
+{
+	const struct chardev_config server = { .kind = CHARDEV_SOCKET, .server = true };
+	struct monitor_config *m = &c->monitor[c->n_monitors];
+
+	if (c->n_monitors == CONFIG_MONITORS_MAX)
+		return error_set(e, ENOSPC, "too many monitors: there may be %d with its own",
+				 CONFIG_MONITORS_MAX);
+	*m = (struct monitor_config){ .qmp = true, .chardev = server };
+	c->n_monitors++;
+	m->where = strdup("the guest's monitor");
+	if (!m->where)
+		return error_errno(e, ENOMEM, "options");
+	if (set_path(&m->chardev, qmp, e) || c->serial_given)
+		return m->chardev.path ? 0 : -ENOMEM;
+	c->serial_given = true;
+	c->serial = server;
+	return set_path(&c->serial, console, e);
+}
+
 int config_set_uuid(struct config *c, const char *arg, struct error *e)
 {
 	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";

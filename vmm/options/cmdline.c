@@ -376,18 +376,11 @@ static const struct cmd_option cmd_options[] = {
 	{ "h", NULL, NULL, NULL },
 };
 
-static void print_help(void)
+void config_print_options(void)
 {
 	size_t i;
 
-	printf("ferry version %s\n"
-	       "usage: ferry [options] [FILE]       FILE: the first disk\n"
-	       "       ferry stat [-json]           counters of the kernel's queues\n"
-	       "       ferry tap add NAME [bridge=BRIDGE] [address=ADDR/LEN] [queues=N] "
-	       "[user=USER]\n"
-	       "       ferry bridge add NAME [address=ADDR/LEN]\n"
-	       "       ferry tap|bridge del NAME\n\n"
-	       "Options are QEMU's:\n", FERRY_VERSION);
+	printf("Options are QEMU's:\n");
 	for (i = 0; i < ARRAY_SIZE(cmd_options); i++) {
 		const struct cmd_option *o = &cmd_options[i];
 
@@ -447,10 +440,8 @@ static bool print_table_help(const char *what, const struct opt_table *table, co
 /* Options that print and end; CONFIG_DONE if this was one. */
 static int take_help(const struct cmd_option *o, const char *arg)
 {
-	if (!strcmp(o->name, "help") || !strcmp(o->name, "h")) {
-		print_help();
-		return CONFIG_DONE;
-	}
+	if (!strcmp(o->name, "help") || !strcmp(o->name, "h"))
+		return CONFIG_HELP;
 	if (!strcmp(o->name, "version")) {
 		printf("Ferry version %s\n", FERRY_VERSION);
 		return CONFIG_DONE;
@@ -525,7 +516,7 @@ static int take_option(struct config *c, int argc, char **argv, int *i, struct e
 	return ret;
 }
 
-static int config_check(struct config *c, struct error *e)
+int config_check(struct config *c, struct error *e)
 {
 	if (!c->kernel) {
 		error_set(e, EINVAL, "no kernel to boot");
@@ -536,7 +527,7 @@ static int config_check(struct config *c, struct error *e)
 	       config_check_devices(c, e);
 }
 
-int config_parse(struct config *c, int argc, char **argv, struct error *e)
+int config_take(struct config *c, int argc, char **argv, struct error *e)
 {
 	int i, ret;
 
@@ -544,9 +535,14 @@ int config_parse(struct config *c, int argc, char **argv, struct error *e)
 	ret = config_set_memory(c, RAM_DEFAULT, e);
 	for (i = 1; i < argc && ret == CONFIG_RUN; i++)
 		ret = take_option(c, argc, argv, &i, e);
-	if (ret != CONFIG_RUN)
-		return ret;
-	return config_check(c, e);
+	return ret;
+}
+
+int config_parse(struct config *c, int argc, char **argv, struct error *e)
+{
+	int ret = config_take(c, argc, argv, e);
+
+	return ret == CONFIG_RUN ? config_check(c, e) : ret;
 }
 
 void config_free(struct config *c)

@@ -206,18 +206,29 @@ struct config {
 enum config_result {
 	CONFIG_RUN,		/* build and run the VM */
 	CONFIG_DONE,		/* help or version was printed */
+	CONFIG_HELP,		/* -help: the caller knows what else there is */
 };
 
 /* Parse and check a whole command line; CONFIG_* or a negative errno. */
 int config_parse(struct config *c, int argc, char **argv, struct error *e);
 void config_free(struct config *c);
 
+/* The two halves of it, for what is added between them. The first sets defaults. */
+int config_take(struct config *c, int argc, char **argv, struct error *e);
+int config_check(struct config *c, struct error *e);
+
+/* Listen for monitors at @qmp and, unless the serial port is elsewhere, for it at @console. */
+int config_serve(struct config *c, const char *qmp, const char *console, struct error *e);
+
+/* A line or two an option, on stdout. */
+void config_print_options(void);
+
 /* An option by its name, and its argument. */
-typedef int (*config_take)(struct config *c, const char *option, const char *arg,
-			   struct error *e);
+typedef int (*config_take_fn)(struct config *c, const char *option, const char *arg,
+			      struct error *e);
 
 /* -readconfig: options in a file, each handed to @take. */
-int config_read_file(struct config *c, const char *path, config_take take, struct error *e);
+int config_read_file(struct config *c, const char *path, config_take_fn take, struct error *e);
 
 /* The pieces, by option. */
 int config_add_netdev(struct config *c, const char *arg, struct error *e);

@@ -19,7 +19,7 @@
 /* What is read, and the group that is not yet at its end. */
 struct reader {
 	struct config *c;
-	config_take take;
+	config_take_fn take;
 	const char *path;
 	unsigned int line, group_line;
 	char option[64];		/* "" before the first group */
@@ -45,7 +45,7 @@ static const char *group_option(const char *group)
 		{ "memory", "m" }, { "smp-opts", "smp" }, { "name", "name" },
 		{ "machine", "machine" }, { "accel", "accel" }, { "device", "device" },
 		{ "netdev", "netdev" }, { "drive", "drive" }, { "fsdev", "fsdev" },
-		{ "virtfs", "virtfs" }, { "chardev", "chardev" },
+		{ "virtfs", "virtfs" }, { "chardev", "chardev" }, { "sandbox", "sandbox" },
 	};
 	size_t i;
 
@@ -105,10 +105,16 @@ static int begin_group(struct reader *r, const char *line, struct error *e)
 }
 
 /* Those that are options of their own, though files have them with the machine. */
-static bool is_boot_key(const struct reader *r, const char *key)
+static bool is_own_option(const struct reader *r, const char *key)
 {
-	return !strcmp(r->option, "machine") &&
-	       (!strcmp(key, "kernel") || !strcmp(key, "initrd") || !strcmp(key, "append"));
+	static const char *const own[] = { "kernel", "initrd", "append", "uuid", "runas",
+					   "chroot" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(own); i++)
+		if (!strcmp(key, own[i]))
+			return !strcmp(r->option, "machine");
+	return false;
 }
 
 /* key = "value" */
@@ -125,7 +131,7 @@ static int take_pair(struct reader *r, char *line, struct error *e)
 	end[-1] = '\0';
 	if (!r->option[0])
 		return error_set(e, EINVAL, "no group defined");
-	if (is_boot_key(r, key))
+	if (is_own_option(r, key))
 		return r->take(r->c, key, value + 1, e);
 	return add_pair(r, key, value + 1, e);
 }
@@ -147,7 +153,7 @@ static int take_line(struct reader *r, char *line, struct error *e)
 	return reader_prefix(r, r->line, take_pair(r, line, e), e);
 }
 
-int config_read_file(struct config *c, const char *path, config_take take, struct error *e)
+int config_read_file(struct config *c, const char *path, config_take_fn take, struct error *e)
 {
 	struct reader r = { .c = c, .take = take, .path = path };
 	char line[READ_LINE_MAX];

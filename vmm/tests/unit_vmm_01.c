@@ -99,10 +99,12 @@ TEST_F(cmdline, an_option_file)
 		    "[drive \"d0\"]\n\tfile = \"c,d\"\n\tif = \"none\"\n"
 		    "[device \"blk0\"]\ndriver=\"virtio-blk-pci\"\ndrive=\"d0\"\naddr=\"5\"\n"
 		    "[netdev \"n0\"]\n type = \"tap\"\n[device]\n driver = \"virtio-net\"\n"
-		    " netdev = \"n0\"");
+		    " netdev = \"n0\"\n[sandbox]\nenable = \"on\"\n[machine]\nchroot = \"/c\"");
 	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
 	EXPECT_STREQ("a,b", self->p.c.kernel);
 	EXPECT_STREQ("x=1 y", self->p.c.append);
+	EXPECT_STREQ("/c", self->p.c.chroot);
+	EXPECT_TRUE(self->p.c.sandbox);
 	EXPECT_EQ(512 * MIB, self->p.c.ram_size);
 	EXPECT_EQ(3, self->p.c.cpus);
 	ASSERT_EQ(1, self->p.c.n_drives);
@@ -124,6 +126,7 @@ TEST_F(cmdline, what_is_wrong_in_an_option_file)
 		{ "[memory]\nsize\n", ":2: parse error" },
 		{ "[memory\n", ":1: parse error" },
 		{ "[memory \"a]\n", ":1: parse error" },
+		{ "[memory]\nkernel = \"k\"\n", ":1: Invalid parameter 'kernel'" },
 		{ "[memory]\nsize = \"0\"\n", ":1: ram size too small: the least is 8 MiB" },
 		{ "[device \"a\"]\ndriver = \"x\"\n\n[memory]\n",
 		  ":1: 'x' is not a valid device model name" },

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Role: a guest's life: into the background, under its name, built, told of, run, and
+ *	taken apart in reverse.
+ * Threads: main.
+ * Locks: none.
+ */
+#include "run.h"
+
+#include <stdio.h>
+
+#include "ctl/rundir.h"
+#include "daemon.h"
+#include "notify.h"
+#include "vm.h"
+
+static void say(const char *text)
+{
+	fprintf(stderr, "ferry: %s\n", text);
+}
+
+static int run_vm(const struct config *cfg, const struct daemon *daemon, int notify_fd,
+		  struct error *e)
+{
+	struct vm *vm;
+	int ret = vm_create(&vm, cfg, say, e);
+
+	if (ret)
+		return ret;
+	notify_ready(notify_fd);
+	if (cfg->daemonize)
+		daemon_ready(daemon);
+	ret = vm_run(vm, e);
+	vm_destroy(vm);
+	return ret;
+}
+
+/* The directory is outside of a -chroot: it is not to be held in there. */
+static int run_enter(const struct config *cfg, struct rundir *dir, struct error *e)
+{
+	int entry = rundir_enter(dir, cfg->name, e);
+
+	rundir_close(dir);
+	return entry;
+}
+
+int run(const struct config *cfg, struct rundir *dir, struct error *e)
+{
+	int entry = -1, notify_fd, ret;
+	struct daemon daemon;
+
+	ret = cfg->daemonize ? daemon_begin(&daemon, e) : 0;
+	if (!ret && dir)
+		ret = entry = run_enter(cfg, dir, e);
+	if (ret < 0)
+		return ret;
+	notify_fd = notify_begin();
+	ret = run_vm(cfg, &daemon, notify_fd, e);
+	if (entry >= 0)
+		rundir_leave(dir, cfg->name, entry);
+	return ret;
+}
