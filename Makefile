@@ -47,7 +47,8 @@ bench: $(patsubst scripts/%,%,$(wildcard scripts/bench-net scripts/bench-blk scr
 install: all
 	install -D -m 755 $(BUILD)/ferry $(DESTDIR)$(PREFIX)/bin/ferry
 	install -D -m 644 dist/ferry.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ferry
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/man/man1
+	scripts/manual roff > $(DESTDIR)$(PREFIX)/share/man/man1/ferry.1
 	sed 's,@PREFIX@,$(PREFIX),' 'dist/ferry@.service.in' > '$(DESTDIR)$(PREFIX)/lib/systemd/system/ferry@.service'
 
 modules_install: modules
@@ -74,7 +75,7 @@ help:
 	@echo 'make selftests          the test programs, build/selftests'
 	@echo 'make uml                the user-mode Linux kernels of the test loop, into the cache'
 	@echo 'make bench, bench-AREA  measurements'
-	@echo 'make install            the VMM, its systemd unit and completion to $(PREFIX)'
+	@echo 'make install            the VMM, its manual, systemd unit and completion to $(PREFIX)'
 	@echo 'make modules_install    the modules to /lib/modules/R/updates'
 	@echo 'make dkms_install       the modules under DKMS, for this kernel and those to come'
 	@echo 'make clean              remove build/; kernels stay in $(FERRY_CACHE)'

@@ -15,7 +15,7 @@ PACKAGES_LAB=(
 	qemu-system-common
 )
 PACKAGES_CHECK=(
-	sparse clang clang-format libclang-rt-14-dev shellcheck
+	sparse clang clang-format libclang-rt-14-dev shellcheck groff-base
 	dmsetup xfsprogs nbd-server nbd-client
 )
 PACKAGES_TRIXIE=(mmdebstrap)
