@@ -393,8 +393,18 @@ void config_print_options(void)
 	       "  C-a h    help\n  C-a C-a  send C-a\n");
 }
 
+static bool print_table_help(const char *what, const struct opt_table *table, const char *arg)
+{
+	if (strcmp(arg, "help") && strcmp(arg, "?"))
+		return false;
+	printf("%s options:\n", what);
+	opt_print_help(table);
+	return true;
+}
+
 static bool print_device_help(const char *arg)
 {
+	const struct opt_table *table;
 	const struct device_type *t;
 	char driver[64], word[8];
 	size_t i;
@@ -402,17 +412,16 @@ static bool print_device_help(const char *arg)
 	if (!strcmp(arg, "help") || !strcmp(arg, "?")) {
 		for (i = 0; (t = device_type_at(i)); i++)
 			printf("name \"%s\", bus %s, desc \"%s\"\n", t->name, t->bus, t->desc);
+		printf("name \"%s\", bus virtio-serial-bus, desc \"Console\"\n",
+		       port_table.device);
 		return true;
 	}
 	if (!opt_peek(arg, "driver", "driver", driver, sizeof(driver)))
 		return false;
 	snprintf(word, sizeof(word), "%s", strlen(arg) >= 5 ? arg + strlen(arg) - 5 : "");
 	t = device_type_find(driver);
-	if (!t || strcmp(word, ",help"))
-		return false;
-	printf("%s options:\n", t->name);
-	opt_print_help(&t->table);
-	return true;
+	table = t ? &t->table : strcmp(driver, port_table.device) ? NULL : &port_table;
+	return table && !strcmp(word, ",help") && print_table_help(table->device, table, "help");
 }
 
 static bool print_netdev_help(const char *arg)
@@ -425,15 +434,6 @@ static bool print_netdev_help(const char *arg)
 		return false;
 	printf("%.*s options:\n", (int)strcspn(arg, ","), arg);
 	opt_print_help(*arg == 't' ? &netdev_table : &user_net_table);
-	return true;
-}
-
-static bool print_table_help(const char *what, const struct opt_table *table, const char *arg)
-{
-	if (strcmp(arg, "help") && strcmp(arg, "?"))
-		return false;
-	printf("%s options:\n", what);
-	opt_print_help(table);
 	return true;
 }
 

@@ -270,7 +270,7 @@ int config_check_drive(struct config *c, struct device_config *d, struct error *
 struct drive_config *config_find_drive(struct config *c, const char *id);
 
 /* Character devices with names, and the ports of consoles that they are behind. */
-extern const struct opt_table chardev_table;
+extern const struct opt_table chardev_table, port_table;
 int config_add_chardev(struct config *c, const char *arg, struct error *e);
 bool config_is_port(const char *driver);
 int config_add_port(struct config *c, const char *arg, struct error *e);

@@ -35,14 +35,15 @@ const struct opt_table chardev_table = {
 
 static const struct opt_row port_rows[] = {
 	{ "driver", OPT_STRING, PORT(driver), .def = "" },
-	{ "id", OPT_STRING, PORT(id) },
-	{ "chardev", OPT_STRING, PORT(chardev) },
-	{ "bus", OPT_STRING, PORT(bus) },
+	{ "id", OPT_STRING, PORT(id), .help = "name of the console" },
+	{ "chardev", OPT_STRING, PORT(chardev), .help = "id of a -chardev" },
+	{ "bus", OPT_STRING, PORT(bus),
+	  .help = "ID.0 of its virtio-serial-pci; the first that has none yet" },
 	{ "name", OPT_IGNORED },
 	{ "nr", OPT_IGNORED },
 };
 
-static const struct opt_table port_table = {
+const struct opt_table port_table = {
 	"driver", "virtconsole", port_rows, ARRAY_SIZE(port_rows),
 };
 

@@ -47,7 +47,7 @@ struct virtfs_config {
 	{ "guest_checks", OPT_BOOL, FSDEV(guest_checks), .def = "off",	\
 	  .help = "passthrough: the guest judges modes and access lists" }, \
 	{ "msize", OPT_SIZE, FSDEV(msize), 4096, 1 << 20, .def = "512K", \
-	  .help = "bytes of a message at most, 4K to 1M" },		\
+	  .help = "bytes of a message at most" },		\
 	{ "fids", OPT_UINT, FSDEV(fids), 1, 65536, .def = "65536",	\
 	  .help = "files in use at most" },				\
 	{ "xattr_bytes", OPT_SIZE, FSDEV(xattr_bytes), 1, 16 << 20, .def = "16M", \

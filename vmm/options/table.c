@@ -337,6 +337,38 @@ bool opt_peek(const char *text, const char *implied, const char *key, char *buf,
 	return found;
 }
 
+static void opt_print_size(const struct opt_row *r, u64 v)
+{
+	static const char units[] = "BKMGTP";
+	unsigned int unit = 0;
+
+	while (r->type == OPT_SIZE && v && !(v & 1023) && units[unit + 1]) {
+		v >>= 10;
+		unit++;
+	}
+	printf("%llu", (unsigned long long)v);
+	if (unit)
+		putchar(units[unit]);
+}
+
+/* What a row says of its values, in parentheses. */
+static void opt_print_values(const struct opt_row *r)
+{
+	bool def = r->def && *r->def;
+
+	if (def)
+		printf(" (default: %s", r->def);
+	if (r->max && (r->type == OPT_UINT || r->type == OPT_SIZE)) {
+		printf(def ? "; " : " (");
+		opt_print_size(r, r->min);
+		printf(" to ");
+		opt_print_size(r, r->max);
+		def = true;
+	}
+	if (def)
+		printf(")");
+}
+
 void opt_print_help(const struct opt_table *t)
 {
 	static const char *const kind[] = {
@@ -354,8 +386,7 @@ void opt_print_help(const struct opt_table *t)
 		printf("  %s=<%s>%*s - %s", r->name, kind[r->type],
 		       (int)(28 - strlen(r->name) - strlen(kind[r->type])) > 0 ?
 		       (int)(28 - strlen(r->name) - strlen(kind[r->type])) : 0, "", r->help);
-		if (r->def && *r->def)
-			printf(" (default: %s)", r->def);
+		opt_print_values(r);
 		printf("\n");
 	}
 }
