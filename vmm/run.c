@@ -19,7 +19,7 @@ static void say(const char *text)
 	fprintf(stderr, "ferry: %s\n", text);
 }
 
-static int run_vm(const struct config *cfg, const struct daemon *daemon, int notify_fd,
+static int run_vm(struct config *cfg, const struct daemon *daemon, int notify_fd,
 		  struct error *e)
 {
 	struct vm *vm;
@@ -44,7 +44,7 @@ static int run_enter(const struct config *cfg, struct rundir *dir, struct error 
 	return entry;
 }
 
-int run(const struct config *cfg, struct rundir *dir, struct error *e)
+int run(struct config *cfg, struct rundir *dir, struct error *e)
 {
 	int entry = -1, notify_fd, ret;
 	struct daemon daemon;

@@ -11,6 +11,6 @@ struct rundir;
  * With @dir, under its -name there, and @dir is closed; else @dir is NULL. 0, or a negative
  * errno. With -daemonize it returns in the new process.
  */
-int run(const struct config *cfg, struct rundir *dir, struct error *e);
+int run(struct config *cfg, struct rundir *dir, struct error *e);
 
 #endif /* FERRY_VMM_RUN_H */

@@ -15,8 +15,8 @@ static struct balloon_dev *vm_find_balloon(struct vm *vm, struct error *e)
 	unsigned int i;
 
 	for (i = 0; i < vm->n_devices; i++)
-		if (vm->device[i].cfg->type->kind == DEVICE_BALLOON)
-			return &vm->device[i].balloon;
+		if (vm->device[i]->cfg->type->kind == DEVICE_BALLOON)
+			return &vm->device[i]->balloon;
 	error_set(e, ENOTCONN, "No balloon device has been activated");
 	return NULL;
 }

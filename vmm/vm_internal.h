@@ -33,7 +33,7 @@ enum vm_state {
 
 /* One -device, with its transport. */
 struct vm_device {
-	const struct device_config *cfg;
+	struct device_config *cfg;
 	struct virtio_dev *v;		/* in the union below; NULL until set up */
 	struct virtio_pci pci;
 	union {
@@ -54,7 +54,7 @@ struct vm_device {
 };
 
 struct vm {
-	const struct config *cfg;
+	struct config *cfg;
 	vm_say say;
 	struct machine machine;
 	struct x86_boot boot;
@@ -65,11 +65,11 @@ struct vm {
 	struct chardev chardev;
 	struct pci_bus pci;
 	unsigned int n_netdevs;
-	struct netdev netdev[CONFIG_DEVICES_MAX];
+	struct netdev *netdev[CONFIG_DEVICES_MAX];
 	unsigned int n_drives;
-	struct drive drive[CONFIG_DEVICES_MAX];
+	struct drive *drive[CONFIG_DEVICES_MAX];
 	unsigned int n_devices;
-	struct vm_device *device;
+	struct vm_device *device[CONFIG_DEVICES_MAX];
 	int signal_fd;
 	struct loop_source signals, requests;
 	bool pid_written;
@@ -80,6 +80,22 @@ struct vm {
 
 /* vm.c: put the guest at the entry of its kernel. Every vCPU is parked. */
 int vm_load(struct vm *vm, struct error *e);
+void vm_say_waiting(struct vm *vm, const char *path);
+
+/*
+ * vm_devices.c: devices, and what is behind them: one, which is found among the others of
+ * its kind then or leaves nothing behind, or all that were asked for.
+ */
+int vm_open_netdev(struct vm *vm, const struct netdev_config *cfg, struct error *e);
+void vm_close_netdev(struct vm *vm, struct netdev *nd);
+struct netdev *vm_find_netdev(const struct vm *vm, const char *id);
+int vm_open_drive(struct vm *vm, const struct drive_config *cfg, struct error *e);
+void vm_close_drive(struct vm *vm, struct drive *d);
+struct drive *vm_find_drive(const struct vm *vm, const char *id);
+int vm_make_device(struct vm *vm, struct device_config *cfg, struct error *e);
+void vm_unmake_device(struct vm *vm, struct vm_device *d);
+int vm_create_devices(struct vm *vm, struct error *e);
+void vm_destroy_devices(struct vm *vm);
 
 /* vm_run.c: signals, which end the VM or press its power button. */
 int vm_create_signals(struct vm *vm, struct error *e);

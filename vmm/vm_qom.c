@@ -92,12 +92,12 @@ static const char *qom_name(const struct vm *vm, unsigned int i, char *name, siz
 {
 	unsigned int n = 0;
 
-	if (vm->device[i].cfg->id) {
-		snprintf(name, len, "%s", vm->device[i].cfg->id);
+	if (vm->device[i]->cfg->id) {
+		snprintf(name, len, "%s", vm->device[i]->cfg->id);
 		return QOM_WITH_ID;
 	}
 	while (i--)
-		n += !vm->device[i].cfg->id;
+		n += !vm->device[i]->cfg->id;
 	snprintf(name, len, "device[%u]", n);
 	return QOM_WITHOUT_ID;
 }
@@ -113,7 +113,7 @@ static struct vm_device *qom_find(struct vm *vm, const char *path)
 
 		if (!strncmp(path, parent, len) && path[len] == '/' &&
 		    !strcmp(path + len + 1, name))
-			return &vm->device[i];
+			return vm->device[i];
 	}
 	return NULL;
 }
@@ -135,7 +135,7 @@ static void qom_list_children(const struct vm *vm, const char *path, struct json
 	for (i = 0; i < vm->n_devices; i++) {
 		if (strcmp(qom_name(vm, i, name, sizeof(name)), path))
 			continue;
-		snprintf(type, sizeof(type), "child<%s>", vm->device[i].cfg->type->name);
+		snprintf(type, sizeof(type), "child<%s>", vm->device[i]->cfg->type->name);
 		qom_add(list, name, type);
 	}
 }

@@ -132,9 +132,9 @@ static const struct chardev *find_chardev(const struct vm *vm, const struct char
 	unsigned int i;
 
 	for (i = 0; i < vm->n_devices; i++)
-		if (vm->device[i].cfg->type->kind == DEVICE_CONSOLE &&
-		    vm->device[i].cfg->console.chardev == cfg)
-			return &vm->device[i].chardev;
+		if (vm->device[i]->cfg->type->kind == DEVICE_CONSOLE &&
+		    vm->device[i]->cfg->console.chardev == cfg)
+			return &vm->device[i]->chardev;
 	return NULL;
 }
 

@@ -41,7 +41,7 @@ int vm_query_network(void *opaque, struct json_object *args, struct json_object 
 	(void)args, (void)e;
 	*ret = json_object_new_array();
 	for (i = 0; i < vm->n_devices; i++) {
-		const struct vm_device *d = &vm->device[i];
+		const struct vm_device *d = vm->device[i];
 
 		if (d->cfg->type->kind != DEVICE_NET)
 			continue;
@@ -95,7 +95,7 @@ int vm_query_block(void *opaque, struct json_object *args, struct json_object **
 	(void)args, (void)e;
 	*ret = json_object_new_array();
 	for (i = 0; i < vm->n_devices; i++) {
-		const struct vm_device *d = &vm->device[i];
+		const struct vm_device *d = vm->device[i];
 
 		if (d->cfg->type->kind != DEVICE_BLK)
 			continue;
@@ -140,8 +140,8 @@ static struct json_object *pci_device(const struct vm *vm, unsigned int slot)
 	unsigned int i;
 
 	for (i = 0; i < vm->n_devices; i++)
-		if (&vm->device[i].pci.pci == d)
-			device_name(&vm->device[i], name);
+		if (&vm->device[i]->pci.pci == d)
+			device_name(vm->device[i], name);
 	monitor_add_int(o, "bus", 0);
 	monitor_add_int(o, "slot", slot);
 	monitor_add_int(o, "function", 0);
@@ -224,7 +224,7 @@ int vm_query_vhost(void *opaque, struct json_object *args, struct json_object **
 	(void)args, (void)e;
 	*ret = json_object_new_array();
 	for (i = 0; i < vm->n_devices; i++) {
-		const struct vm_device *d = &vm->device[i];
+		const struct vm_device *d = vm->device[i];
 		const char *vhost = device_vhost(d);
 
 		device_name(d, name);

@@ -22,8 +22,8 @@ static void vm_refresh_disks(struct vm *vm)
 	unsigned int i;
 
 	for (i = 0; i < vm->n_devices; i++)
-		if (vm->device[i].cfg->type->kind == DEVICE_BLK)
-			blk_refresh(&vm->device[i].blk);
+		if (vm->device[i]->cfg->type->kind == DEVICE_BLK)
+			blk_refresh(&vm->device[i]->blk);
 }
 
 static void vm_signal(void *opaque, u32 events)
@@ -123,7 +123,7 @@ static int vm_reset(struct vm *vm, struct error *e)
 	pthread_mutex_lock(&vm->machine.lock);
 	/* Devices first: from here on nothing but us writes guest memory. */
 	for (i = 0; i < vm->n_devices; i++)
-		virtio_pci_reset(&vm->device[i].pci);
+		virtio_pci_reset(&vm->device[i]->pci);
 	pci_bus_reset(&vm->pci);
 	if (vm->serial.m)
 		serial_reset(&vm->serial);
@@ -156,7 +156,7 @@ void vm_stop(struct vm *vm)
 	pthread_mutex_lock(&m->lock);
 	vcpus_tell_paused(&m->vcpus);
 	for (i = 0; i < vm->n_devices; i++)
-		virtio_pause(vm->device[i].v);
+		virtio_pause(vm->device[i]->v);
 	monitor_event(&vm->monitor, "STOP", NULL);
 }
 
@@ -171,7 +171,7 @@ int vm_cont(struct vm *vm, struct error *e)
 	vm->state = VM_RUNNING;
 	/* A device that cannot go on says so to its driver. */
 	for (i = 0; i < vm->n_devices; i++)
-		virtio_resume(vm->device[i].v);
+		virtio_resume(vm->device[i]->v);
 	monitor_event(&vm->monitor, "RESUME", NULL);
 	/* A request that came meanwhile is answered next, and the vCPUs run after it. */
 	vcpus_resume(&m->vcpus);

@@ -14,7 +14,7 @@
 /* Other keys of the device than addr= may follow, too. */
 static int balloon_add(struct config *c, const char *arg, struct error *e)
 {
-	struct device_config *d = &c->device[c->n_devices];
+	struct device_config *d;
 	char *device;
 	int ret;
 
@@ -24,6 +24,7 @@ static int balloon_add(struct config *c, const char *arg, struct error *e)
 	free(device);
 	if (ret)
 		return ret;
+	d = c->device[c->n_devices - 1];
 	free(d->where);
 	if (asprintf(&d->where, "-balloon %s", arg) >= 0)
 		return 0;
@@ -48,7 +49,7 @@ int config_check_balloon(const struct config *c, const struct balloon_config *b,
 	unsigned int i;
 
 	for (i = 0; i < c->n_devices; i++)
-		if (c->device[i].type->kind == DEVICE_BALLOON)
+		if (c->device[i]->type->kind == DEVICE_BALLOON)
 			return error_set(e, EEXIST, "Only one balloon device is supported");
 	if (b->free_page_hint)
 		return error_set(e, EINVAL, "free-page-hint=on is not supported: there is no "

@@ -550,17 +550,13 @@ void config_free(struct config *c)
 	unsigned int i;
 
 	for (i = 0; i < c->n_netdevs; i++)
-		config_free_netdev(&c->netdev[i]);
-	for (i = 0; i < c->n_drives; i++) {
-		opt_free(&drive_table, &c->drive[i]);
-		free(c->drive[i].where);
-	}
+		config_free_netdev(c->netdev[i]);
+	for (i = 0; i < c->n_drives; i++)
+		config_free_drive(c->drive[i]);
 	for (i = 0; i < c->n_fsdevs; i++)
 		opt_free(&fsdev_table, &c->fsdev[i]);
-	for (i = 0; i < c->n_devices; i++) {
-		opt_free(&c->device[i].type->table, &c->device[i]);
-		free(c->device[i].where);
-	}
+	for (i = 0; i < c->n_devices; i++)
+		config_free_device(c->device[i]);
 	free(c->name);
 	free(c->kernel);
 	free(c->initrd);

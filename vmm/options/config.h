@@ -193,14 +193,14 @@ struct config {
 	struct port_config port[CONFIG_CHARDEVS_MAX];
 
 	unsigned int n_netdevs;
-	struct netdev_config netdev[CONFIG_DEVICES_MAX];
+	struct netdev_config *netdev[CONFIG_DEVICES_MAX];
 	unsigned int n_net_cards, n_net_others;		/* -net nic, and the rest of -net */
 	unsigned int n_drives;
-	struct drive_config drive[CONFIG_DEVICES_MAX];
+	struct drive_config *drive[CONFIG_DEVICES_MAX];
 	unsigned int n_fsdevs;
 	struct fsdev_config fsdev[CONFIG_DEVICES_MAX];
 	unsigned int n_devices;
-	struct device_config device[CONFIG_DEVICES_MAX];
+	struct device_config *device[CONFIG_DEVICES_MAX];
 };
 
 enum config_result {
@@ -250,9 +250,17 @@ void config_free_chardevs(struct config *c);
 int config_check_machine(const char *arg, struct error *e);
 int config_check_devices(struct config *c, struct error *e);
 
+/* A device of that kind with its defaults, not yet among the others. */
+int config_new_device(const struct config *c, const char *driver, struct device_config **d,
+		      struct error *e);
+void config_free_device(struct device_config *d);
+
 /* A disk without options: the file, its place among the disks, and what asked for it. */
 int config_add_disk(struct config *c, const char *file, u32 index, const char *where,
 		    struct error *e);
+
+/* Take the pointer @p out of @n of them, whose order stays. */
+void config_remove(void *list, unsigned int *n, const void *p);
 
 /* "-OPT ARG", for messages. */
 int config_where(char **where, const char *opt, const char *arg, struct error *e);
@@ -261,13 +269,15 @@ int config_where(char **where, const char *opt, const char *arg, struct error *e
 int config_check_user_net(struct user_net_config *u, struct error *e);
 int config_add_net_devices(struct config *c, struct error *e);
 int config_check_netdev(struct config *c, struct device_config *d, struct error *e);
+struct netdev_config *config_find_netdev(const struct config *c, const char *id);
 void config_free_netdev(struct netdev_config *n);
 
 /* The drives' part of checking -device: of one by itself, then of all together. */
 int config_check_blk(const struct blk_config *b, struct error *e);
 int config_add_drive_devices(struct config *c, struct error *e);
 int config_check_drive(struct config *c, struct device_config *d, struct error *e);
-struct drive_config *config_find_drive(struct config *c, const char *id);
+struct drive_config *config_find_drive(const struct config *c, const char *id);
+void config_free_drive(struct drive_config *d);
 
 /* Character devices with names, and the ports of consoles that they are behind. */
 extern const struct opt_table chardev_table, port_table;

@@ -172,7 +172,7 @@ static int port_find_device(struct config *c, const struct port_config *p,
 	bool any = false;
 
 	for (i = 0; i < c->n_devices; i++) {
-		*found = &c->device[i];
+		*found = c->device[i];
 		if (!port_fits(p, *found))
 			continue;
 		any = true;

@@ -315,7 +315,7 @@ static int device_check(const struct config *c, struct device_config *d, struct 
 	unsigned int i;
 
 	for (i = 0; d->id && i < c->n_devices; i++)
-		if (c->device[i].id && !strcmp(c->device[i].id, d->id))
+		if (c->device[i]->id && !strcmp(c->device[i]->id, d->id))
 			return error_set(e, EEXIST, "Duplicate device ID '%s'", d->id);
 	if (d->bus && strcmp(d->bus, "pci.0") && strcmp(d->bus, "pcie.0"))
 		return error_set(e, EINVAL, "Bus '%s' not found", d->bus);
@@ -370,6 +370,50 @@ static void device_hint(const char *driver, struct error *e)
 				   emulated[i].instead);
 }
 
+int config_new_device(const struct config *c, const char *driver, struct device_config **d,
+		      struct error *e)
+{
+	const struct device_type *type = device_type_find(driver);
+	int ret;
+
+	if (c->n_devices == CONFIG_DEVICES_MAX)
+		return error_set(e, ENOSPC, "PCI: no slot/function available for %s, all in use "
+				 "or reserved", driver);
+	if (!type) {
+		error_set(e, EINVAL, "'%s' is not a valid device model name", driver);
+		device_hint(driver, e);
+		return -EINVAL;
+	}
+	*d = calloc(1, sizeof(**d));
+	if (!*d)
+		return error_errno(e, ENOMEM, "options");
+	(*d)->type = type;
+	ret = opt_defaults(&type->table, *d, e);
+	if (ret)
+		config_free_device(*d);
+	return ret;
+}
+
+void config_free_device(struct device_config *d)
+{
+	free(d->where);
+	opt_free(&d->type->table, d);
+	free(d);
+}
+
+void config_remove(void *list, unsigned int *n, const void *p)
+{
+	void **at = list;
+	unsigned int i;
+
+	for (i = 0; i < *n && at[i] != p; i++)
+		;
+	if (i == *n)
+		return;
+	memmove(at + i, at + i + 1, (*n - i - 1) * sizeof(*at));
+	at[--*n] = NULL;
+}
+
 int config_add_device(struct config *c, const char *arg, struct error *e)
 {
 	struct device_config *d;
@@ -380,31 +424,34 @@ int config_add_device(struct config *c, const char *arg, struct error *e)
 		return error_set(e, EINVAL, "Parameter 'driver' is missing");
 	if (config_is_port(driver))
 		return config_add_port(c, arg, e);
-	if (c->n_devices == CONFIG_DEVICES_MAX)
-		return error_set(e, ENOSPC, "PCI: no slot/function available for %s, all in use "
-				 "or reserved", driver);
-	d = &c->device[c->n_devices];
-	d->type = device_type_find(driver);
-	if (!d->type) {
-		error_set(e, EINVAL, "'%s' is not a valid device model name", driver);
-		device_hint(driver, e);
-		return -EINVAL;
-	}
+	ret = config_new_device(c, driver, &d, e);
+	if (ret)
+		return ret;
 	ret = config_where(&d->where, "device", arg, e);
-	if (!ret)
-		ret = opt_defaults(&d->type->table, d, e);
 	if (!ret)
 		ret = opt_parse(&d->type->table, arg, d, e);
 	if (!ret)
 		ret = device_check(c, d, e);
-	if (!ret) {
-		c->n_devices++;
+	if (!ret)
+		c->device[c->n_devices++] = d;
+	else
+		config_free_device(d);
+	return ret;
+}
+
+/* Whether what is behind the device is there, and not behind another one before it. */
+static int device_check_other_side(struct config *c, struct device_config *d, struct error *e)
+{
+	switch (d->type->kind) {
+	case DEVICE_NET:
+		return config_check_netdev(c, d, e);
+	case DEVICE_BLK:
+		return config_check_drive(c, d, e);
+	case DEVICE_9P:
+		return config_check_fsdev(c, d, e);
+	default:
 		return 0;
 	}
-	free(d->where);
-	opt_free(&d->type->table, d);
-	*d = (struct device_config){ 0 };
-	return ret;
 }
 
 /* What can only be told once everything is known. */
@@ -417,14 +464,9 @@ int config_check_devices(struct config *c, struct error *e)
 		ret = config_add_net_devices(c, e);
 
 	for (i = 0; i < c->n_devices && !ret; i++) {
-		struct device_config *d = &c->device[i];
+		struct device_config *d = c->device[i];
 
-		if (d->type->kind == DEVICE_NET)
-			ret = config_check_netdev(c, d, e);
-		if (d->type->kind == DEVICE_BLK)
-			ret = config_check_drive(c, d, e);
-		if (d->type->kind == DEVICE_9P)
-			ret = config_check_fsdev(c, d, e);
+		ret = device_check_other_side(c, d, e);
 		if (ret)
 			error_prefix(e, d->where);
 	}

@@ -160,7 +160,7 @@ static bool index_taken(const struct config *c, u32 index)
 	unsigned int i;
 
 	for (i = 0; i < c->n_drives; i++)
-		if (c->drive[i].virtio && c->drive[i].index == index)
+		if (c->drive[i]->virtio && c->drive[i]->index == index)
 			return true;
 	return false;
 }
@@ -185,13 +185,13 @@ static int drive_place(const struct config *c, struct drive_config *d, struct er
 	return 0;
 }
 
-struct drive_config *config_find_drive(struct config *c, const char *id)
+struct drive_config *config_find_drive(const struct config *c, const char *id)
 {
 	unsigned int i;
 
 	for (i = 0; i < c->n_drives; i++)
-		if (!strcmp(c->drive[i].id, id))
-			return &c->drive[i];
+		if (!strcmp(c->drive[i]->id, id))
+			return c->drive[i];
 	return NULL;
 }
 
@@ -229,8 +229,10 @@ static int drive_new(struct config *c, const char *opt, const char *arg, struct 
 		     struct error *e)
 {
 	if (c->n_drives == CONFIG_DEVICES_MAX)
-		return error_set(e, ENOSPC, "too many -drive");
-	*d = &c->drive[c->n_drives];
+		return error_set(e, ENOSPC, "too many drives");
+	*d = calloc(1, sizeof(**d));
+	if (!*d)
+		return error_errno(e, ENOMEM, "options");
 	if (asprintf(&(*d)->where, "%s%s", opt, arg) < 0) {
 		(*d)->where = NULL;
 		return error_errno(e, ENOMEM, "options");
@@ -238,19 +240,19 @@ static int drive_new(struct config *c, const char *opt, const char *arg, struct 
 	return opt_defaults(&drive_table, *d, e);
 }
 
-static int drive_done(struct config *c, int ret)
+void config_free_drive(struct drive_config *d)
 {
-	struct drive_config *d = &c->drive[c->n_drives];
+	free(d->where);
+	opt_free(&drive_table, d);
+	free(d);
+}
 
-	if (!ret) {
-		c->n_drives++;
-		return 0;
-	}
-	if (c->n_drives < CONFIG_DEVICES_MAX) {
-		free(d->where);
-		opt_free(&drive_table, d);
-		*d = (struct drive_config){ 0 };
-	}
+static int drive_done(struct config *c, struct drive_config *d, int ret)
+{
+	if (!ret)
+		c->drive[c->n_drives++] = d;
+	else if (d)
+		config_free_drive(d);
 	return ret;
 }
 
@@ -258,7 +260,7 @@ int config_add_drive(struct config *c, const char *arg, struct error *e)
 {
 	struct opt_table t = drive_table;
 	char format[32] = "raw", unknown[96];
-	struct drive_config *d;
+	struct drive_config *d = NULL;
 	int ret;
 
 	opt_peek(arg, NULL, "format", format, sizeof(format));
@@ -270,13 +272,13 @@ int config_add_drive(struct config *c, const char *arg, struct error *e)
 		ret = opt_parse(&t, arg, d, e);
 	if (!ret)
 		ret = drive_check(c, d, e);
-	return drive_done(c, ret);
+	return drive_done(c, d, ret);
 }
 
 int config_add_disk(struct config *c, const char *file, u32 index, const char *where,
 		    struct error *e)
 {
-	struct drive_config *d;
+	struct drive_config *d = NULL;
 	int ret = drive_new(c, where, file, &d, e);
 
 	if (!ret) {
@@ -284,7 +286,7 @@ int config_add_disk(struct config *c, const char *file, u32 index, const char *w
 		d->index = index;
 		ret = d->file ? drive_check(c, d, e) : error_errno(e, ENOMEM, "options");
 	}
-	return drive_done(c, ret);
+	return drive_done(c, d, ret);
 }
 
 static int check_block_size(const char *key, u64 size, struct error *e)
@@ -380,25 +382,17 @@ u64 blk_config_features(const struct blk_config *b)
 
 static int add_drive_device(struct config *c, const struct drive_config *drive, struct error *e)
 {
-	struct device_config *d = &c->device[c->n_devices];
-	int ret;
+	struct device_config *d;
+	int ret = config_new_device(c, "virtio-blk-pci", &d, e);
 
-	if (c->n_devices == CONFIG_DEVICES_MAX) {
-		ret = error_set(e, ENOSPC, "PCI: no slot/function available for virtio-blk-pci, "
-				"all in use or reserved");
+	if (ret) {
 		error_prefix(e, drive->where);
 		return ret;
 	}
-	d->type = device_type_find("virtio-blk-pci");
-	ret = opt_defaults(&d->type->table, d, e);
-	if (!ret) {
-		d->where = strdup(drive->where);
-		d->blk.drive = strdup(drive->id);
-		if (!d->where || !d->blk.drive)
-			ret = error_errno(e, ENOMEM, "options");
-	}
-	c->n_devices++;
-	return ret;
+	c->device[c->n_devices++] = d;
+	d->where = strdup(drive->where);
+	d->blk.drive = strdup(drive->id);
+	return d->where && d->blk.drive ? 0 : error_errno(e, ENOMEM, "options");
 }
 
 /* What comes by itself goes behind what was asked for, in the order of its places. */
@@ -409,7 +403,7 @@ int config_add_drive_devices(struct config *c, struct error *e)
 	u64 at;
 
 	for (i = 0; i < asked; i++) {
-		const struct device_config *d = &c->device[i];
+		const struct device_config *d = c->device[i];
 		const struct drive_config *drive = d->type->kind != DEVICE_BLK ? NULL :
 						   config_find_drive(c, d->blk.drive);
 
@@ -425,12 +419,12 @@ int config_add_drive_devices(struct config *c, struct error *e)
 		u64 next = DRIVE_UNSET;
 
 		for (i = 0; i < c->n_drives; i++)
-			if (c->drive[i].virtio && c->drive[i].index >= at &&
-			    c->drive[i].index < next)
-				next = c->drive[i].index;
+			if (c->drive[i]->virtio && c->drive[i]->index >= at &&
+			    c->drive[i]->index < next)
+				next = c->drive[i]->index;
 		for (i = 0; i < c->n_drives && !ret; i++)
-			if (c->drive[i].virtio && c->drive[i].index == next)
-				ret = add_drive_device(c, &c->drive[i], e);
+			if (c->drive[i]->virtio && c->drive[i]->index == next)
+				ret = add_drive_device(c, c->drive[i], e);
 		at = next;
 	}
 	return ret;
@@ -439,15 +433,16 @@ int config_add_drive_devices(struct config *c, struct error *e)
 int config_check_drive(struct config *c, struct device_config *d, struct error *e)
 {
 	struct drive_config *drive = config_find_drive(c, d->blk.drive);
-	const struct device_config *other;
+	unsigned int i;
 
 	if (!drive)
 		return error_set(e, ENODEV, "Property 'virtio-blk-device.drive' can't find value "
 				 "'%s'", d->blk.drive);
 	if (!drive->file || !*drive->file)
 		return error_set(e, EINVAL, "Device needs media, but drive is empty");
-	for (other = c->device; other < d; other++)
-		if (other->type->kind == DEVICE_BLK && !strcmp(other->blk.drive, drive->id))
+	for (i = 0; c->device[i] != d; i++)
+		if (c->device[i]->type->kind == DEVICE_BLK &&
+		    !strcmp(c->device[i]->blk.drive, drive->id))
 			return error_set(e, EBUSY, "Drive '%s' is already in use by another "
 					 "device", drive->id);
 	drive->share = d->blk.share_rw;

@@ -241,16 +241,9 @@ int config_add_fsdev(struct config *c, const char *arg, struct error *e)
 }
 
 /* The device that a -virtfs stands for; its strings are moved there. */
-static int virtfs_add_device(struct config *c, struct virtfs_config *v, const char *arg,
-			     struct error *e)
+static int virtfs_fill_device(struct device_config *d, struct virtfs_config *v, const char *arg,
+			      struct error *e)
 {
-	struct device_config *d = &c->device[c->n_devices];
-	int ret;
-
-	d->type = device_type_find("virtio-9p-pci");
-	ret = opt_defaults(&d->type->table, d, e);
-	if (ret)
-		return ret;
 	free(d->p9.vhostdev);
 	d->p9.vhostdev = v->vhostdev;
 	d->p9.mount_tag = v->mount_tag;
@@ -267,28 +260,25 @@ static int virtfs_add_device(struct config *c, struct virtfs_config *v, const ch
 
 static int virtfs_add(struct config *c, struct virtfs_config *v, const char *arg, struct error *e)
 {
-	struct device_config *d = &c->device[c->n_devices];
+	struct device_config *d;
 	int ret;
 
 	if (!*v->fs.driver || !v->mount_tag)
 		return error_set(e, EINVAL, "Usage: -virtfs fsdriver,mount_tag=tag");
-	if (c->n_devices == CONFIG_DEVICES_MAX)
-		return error_set(e, ENOSPC, "PCI: no slot/function available for virtio-9p-pci, "
-				 "all in use or reserved");
 	if (!v->fs.id)
 		v->fs.id = strdup(v->mount_tag);
 	if (!v->fs.id)
 		return error_errno(e, ENOMEM, "options");
-	ret = virtfs_add_device(c, v, arg, e);
+	ret = config_new_device(c, "virtio-9p-pci", &d, e);
+	if (ret)
+		return ret;
+	ret = virtfs_fill_device(d, v, arg, e);
 	if (!ret)
 		ret = fsdev_add(c, &v->fs, arg, e);
-	if (!ret) {
-		c->n_devices++;
-		return 0;
-	}
-	free(d->where);
-	opt_free(&d->type->table, d);
-	*d = (struct device_config){ 0 };
+	if (!ret)
+		c->device[c->n_devices++] = d;
+	else
+		config_free_device(d);
 	return ret;
 }
 
@@ -324,11 +314,13 @@ int config_check_fsdev(struct config *c, struct device_config *d, struct error *
 {
 	struct fsdev_config *f = config_find_fsdev(c, d->p9.fsdev);
 	const struct device_config *other;
+	unsigned int i;
 
 	if (!f)
 		return error_set(e, ENODEV, "9pfs device couldn't find fsdev with the id = %s",
 				 d->p9.fsdev);
-	for (other = c->device; other < d; other++) {
+	for (i = 0; c->device[i] != d; i++) {
+		other = c->device[i];
 		if (other->type->kind != DEVICE_9P)
 			continue;
 		if (!strcmp(other->p9.fsdev, f->id))

@@ -83,7 +83,7 @@ static int netdev_check(const struct config *c, struct netdev_config *n, struct 
 	if (!n->id)
 		return error_set(e, EINVAL, "Parameter 'id' is missing");
 	for (i = 0; i < c->n_netdevs; i++)
-		if (!strcmp(c->netdev[i].id, n->id))
+		if (!strcmp(c->netdev[i]->id, n->id))
 			return error_set(e, EEXIST, "Duplicate ID '%s' for netdev", n->id);
 	return n->is_user ? config_check_user_net(&n->user, e) : netdev_check_tap(n, e);
 }
@@ -93,7 +93,7 @@ void config_free_netdev(struct netdev_config *n)
 	opt_free(&netdev_table, n);
 	opt_free(&user_net_table, n);
 	free(n->where);
-	*n = (struct netdev_config){ 0 };
+	free(n);
 }
 
 /* The table of a kind of -netdev. */
@@ -122,11 +122,13 @@ static int netdev_add(struct config *c, const char *opt, const char *arg, const 
 	int ret;
 
 	if (c->n_netdevs == CONFIG_DEVICES_MAX)
-		return error_set(e, ENOSPC, "too many -netdev");
+		return error_set(e, ENOSPC, "too many netdevs");
 	ret = netdev_kind(arg, &table, e);
 	if (ret)
 		return ret;
-	n = &c->netdev[c->n_netdevs];
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return error_errno(e, ENOMEM, "options");
 	n->is_user = table == &user_net_table;
 	ret = config_where(&n->where, opt, arg, e);
 	if (!ret)
@@ -140,7 +142,7 @@ static int netdev_add(struct config *c, const char *opt, const char *arg, const 
 	if (!ret)
 		ret = netdev_check(c, n, e);
 	if (!ret)
-		c->n_netdevs++;
+		c->netdev[c->n_netdevs++] = n;
 	else
 		config_free_netdev(n);
 	return ret;
@@ -206,7 +208,7 @@ int config_add_nic(struct config *c, const char *arg, struct error *e)
 	free(netdev);
 	if (ret)
 		return ret;
-	return nic_add_device(c, arg, c->netdev[c->n_netdevs - 1].id, e);
+	return nic_add_device(c, arg, c->netdev[c->n_netdevs - 1]->id, e);
 }
 
 /* Cards and other sides of -net meet in the order in which they were given. */
@@ -224,13 +226,13 @@ int config_add_net_devices(struct config *c, struct error *e)
 	return ret;
 }
 
-static const struct netdev_config *config_find_netdev(const struct config *c, const char *id)
+struct netdev_config *config_find_netdev(const struct config *c, const char *id)
 {
 	unsigned int i;
 
 	for (i = 0; i < c->n_netdevs; i++)
-		if (!strcmp(c->netdev[i].id, id))
-			return &c->netdev[i];
+		if (!strcmp(c->netdev[i]->id, id))
+			return c->netdev[i];
 	return NULL;
 }
 
@@ -246,8 +248,8 @@ static bool config_mac_taken(const struct config *c, const u8 mac[6])
 	unsigned int i;
 
 	for (i = 0; i < c->n_devices; i++)
-		if (c->device[i].type->kind == DEVICE_NET &&
-		    !memcmp(c->device[i].net.mac, mac, 6))
+		if (c->device[i]->type->kind == DEVICE_NET &&
+		    !memcmp(c->device[i]->net.mac, mac, 6))
 			return true;
 	return false;
 }
@@ -263,14 +265,14 @@ static void config_give_mac(const struct config *c, u8 mac[6])
 
 int config_check_netdev(struct config *c, struct device_config *d, struct error *e)
 {
-	const struct device_config *other;
+	unsigned int i;
 
 	if (!config_find_netdev(c, d->net.netdev))
 		return error_set(e, ENODEV, "Property '%s.netdev' can't find value '%s'",
 				 d->type->name, d->net.netdev);
-	for (other = c->device; other < d; other++)
-		if (other->type->kind == DEVICE_NET &&
-		    !strcmp(other->net.netdev, d->net.netdev))
+	for (i = 0; c->device[i] != d; i++)
+		if (c->device[i]->type->kind == DEVICE_NET &&
+		    !strcmp(c->device[i]->net.netdev, d->net.netdev))
 			return error_set(e, EBUSY, "Property '%s.netdev' can't take value '%s', "
 					 "it's in use", d->type->name, d->net.netdev);
 	if (mac_is_zero(d->net.mac))

@@ -136,7 +136,7 @@ static inline bool blk_rig_up(struct blk_rig *g, bool packed, u64 without)
 
 static inline int blk_rig_init(struct blk_rig *g, const struct blk_rig_options *o)
 {
-	const struct device_config *d = &g->c.device[0];
+	const struct device_config *d;
 	struct blk_dev_config cfg;
 	int ret;
 
@@ -148,16 +148,17 @@ static inline int blk_rig_init(struct blk_rig *g, const struct blk_rig_options *
 	if (!ret)
 		ret = blk_rig_parse(g, o);
 	if (!ret)
-		ret = drive_init(&g->drive, &g->t.m, &g->c.drive[0], blk_rig_warn, &g->e);
+		ret = drive_init(&g->drive, &g->t.m, g->c.drive[0], blk_rig_warn, &g->e);
 	if (ret)
 		return ret;
+	d = g->c.device[0];
 	cfg = (struct blk_dev_config){
 		.features = blk_config_features(&d->blk) | virtio_ring_features(true, true, true),
 		.queues = d->blk.num_queues, .queue_size = d->blk.queue_size,
-		.write_cache = g->c.drive[0].cache.writeback,
+		.write_cache = g->c.drive[0]->cache.writeback,
 		.logical_block = d->blk.logical_block, .physical_block = d->blk.physical_block,
 		.min_io = d->blk.min_io, .opt_io = d->blk.opt_io,
-		.serial = d->blk.serial ?: g->c.drive[0].serial,
+		.serial = d->blk.serial ?: g->c.drive[0]->serial,
 	};
 	ret = blk_init(&g->b, &g->t.m, &cfg, &drive_ops, &g->drive, &g->e);
 	return ret ?: blk_rig_up(g, o->packed, o->without) ? 0 : -EIO;

@@ -85,7 +85,7 @@ static int plug(FIXTURE_DATA(dir) *self, const FIXTURE_VARIANT(dir) *variant, co
 		 variant->vhost ? "on" : "off", keys);
 	ret = config_parse(&self->c, ARRAY_SIZE(argv), argv, &self->e);
 	if (!ret)
-		ret = fsdev_init(&self->fs, &self->t.m, self->c.device[0].p9.export, say,
+		ret = fsdev_init(&self->fs, &self->t.m, self->c.device[0]->p9.export, say,
 				 &self->e);
 	return ret ?: p9_init(&self->p, &self->t.m, &dev, &fsdev_ops, &self->fs, &self->e);
 }

@@ -108,11 +108,11 @@ TEST_F(cmdline, an_option_file)
 	EXPECT_EQ(512 * MIB, self->p.c.ram_size);
 	EXPECT_EQ(3, self->p.c.cpus);
 	ASSERT_EQ(1, self->p.c.n_drives);
-	EXPECT_STREQ("c,d", self->p.c.drive[0].file);
+	EXPECT_STREQ("c,d", self->p.c.drive[0]->file);
 	ASSERT_EQ(2, self->p.c.n_devices);
-	EXPECT_STREQ("blk0", self->p.c.device[0].id);
-	EXPECT_STREQ("5", self->p.c.device[0].addr);
-	EXPECT_STREQ("n0", self->p.c.device[1].net.netdev);
+	EXPECT_STREQ("blk0", self->p.c.device[0]->id);
+	EXPECT_STREQ("5", self->p.c.device[0]->addr);
+	EXPECT_STREQ("n0", self->p.c.device[1]->net.netdev);
 }
 
 TEST_F(cmdline, what_is_wrong_in_an_option_file)
@@ -244,18 +244,18 @@ TEST_F(cmdline, a_network_card_with_everything)
 	      "vectors=6,rx_queue_size=1024,tx_queue_size=512,host_tso4=off");
 	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
 	ASSERT_EQ(1, self->p.c.n_devices);
-	EXPECT_EQ(TRI_ON, self->p.c.netdev[0].vhost);
-	EXPECT_EQ(2, self->p.c.netdev[0].queues);
-	EXPECT_STREQ("no", self->p.c.netdev[0].script);
-	EXPECT_STREQ("/dev/ferry-net", self->p.c.netdev[0].vhostdev);
-	EXPECT_EQ(0xcc, self->p.c.device[0].net.mac[5]);
-	EXPECT_TRUE(self->p.c.device[0].net.mq);
-	EXPECT_TRUE(self->p.c.device[0].virtio.packed);
-	EXPECT_EQ(6, self->p.c.device[0].virtio.vectors);
-	EXPECT_EQ(1024, self->p.c.device[0].net.rx_queue_size);
-	EXPECT_FALSE(net_config_features(&self->p.c.device[0].net, true) &
+	EXPECT_EQ(TRI_ON, self->p.c.netdev[0]->vhost);
+	EXPECT_EQ(2, self->p.c.netdev[0]->queues);
+	EXPECT_STREQ("no", self->p.c.netdev[0]->script);
+	EXPECT_STREQ("/dev/ferry-net", self->p.c.netdev[0]->vhostdev);
+	EXPECT_EQ(0xcc, self->p.c.device[0]->net.mac[5]);
+	EXPECT_TRUE(self->p.c.device[0]->net.mq);
+	EXPECT_TRUE(self->p.c.device[0]->virtio.packed);
+	EXPECT_EQ(6, self->p.c.device[0]->virtio.vectors);
+	EXPECT_EQ(1024, self->p.c.device[0]->net.rx_queue_size);
+	EXPECT_FALSE(net_config_features(&self->p.c.device[0]->net, true) &
 		     BIT_ULL(VIRTIO_NET_F_HOST_TSO4));
-	EXPECT_TRUE(net_config_features(&self->p.c.device[0].net, true) &
+	EXPECT_TRUE(net_config_features(&self->p.c.device[0]->net, true) &
 		    BIT_ULL(VIRTIO_NET_F_HOST_TSO6));
 }
 
@@ -265,16 +265,16 @@ TEST_F(cmdline, addresses_count_up_and_avoid_those_given)
 	      "-device virtio-net-pci,netdev=a -device virtio-net-pci,netdev=b,"
 	      "mac=52:54:00:12:34:57 -device virtio-net-pci,netdev=c");
 	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
-	EXPECT_EQ(0x56, self->p.c.device[0].net.mac[5]);
-	EXPECT_EQ(0x57, self->p.c.device[1].net.mac[5]);
-	EXPECT_EQ(0x58, self->p.c.device[2].net.mac[5]);
+	EXPECT_EQ(0x56, self->p.c.device[0]->net.mac[5]);
+	EXPECT_EQ(0x57, self->p.c.device[1]->net.mac[5]);
+	EXPECT_EQ(0x58, self->p.c.device[2]->net.mac[5]);
 }
 
 TEST_F(cmdline, two_commas_are_one_in_a_value)
 {
 	parse(&self->p, "-kernel k -netdev tap,id=n0,ifname=a,,b");
 	ASSERT_EQ(CONFIG_RUN, self->p.ret);
-	EXPECT_STREQ("a,b", self->p.c.netdev[0].ifname);
+	EXPECT_STREQ("a,b", self->p.c.netdev[0]->ifname);
 }
 
 TEST_F(cmdline, harmless_words_of_qemu_are_taken)

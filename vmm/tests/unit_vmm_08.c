@@ -45,13 +45,15 @@ FIXTURE_TEARDOWN(drives)
 
 TEST_F(drives, defaults_are_those_of_qemu)
 {
-	const struct drive_config *d = self->p.c.drive;
-	const struct blk_config *b = &self->p.c.device[0].blk;
+	const struct drive_config *d;
+	const struct blk_config *b;
 
 	parse(&self->p, "-kernel k -smp 3 -drive file=a,,b");
 	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
 	ASSERT_EQ(1, self->p.c.n_drives);
 	ASSERT_EQ(1, self->p.c.n_devices);
+	d = self->p.c.drive[0];
+	b = &self->p.c.device[0]->blk;
 	EXPECT_STREQ("a,b", d->file);
 	EXPECT_STREQ("virtio0", d->id);
 	EXPECT_EQ(NULL, d->format);
@@ -60,8 +62,8 @@ TEST_F(drives, defaults_are_those_of_qemu)
 	EXPECT_FALSE(d->discard);
 	EXPECT_EQ(TRI_AUTO, d->vhost);
 	EXPECT_STREQ("/dev/ferry-blk", d->vhostdev);
-	EXPECT_EQ(DEVICE_BLK, self->p.c.device[0].type->kind);
-	EXPECT_STREQ("-drive file=a,,b", self->p.c.device[0].where);
+	EXPECT_EQ(DEVICE_BLK, self->p.c.device[0]->type->kind);
+	EXPECT_STREQ("-drive file=a,,b", self->p.c.device[0]->where);
 	EXPECT_STREQ("virtio0", b->drive);
 	EXPECT_EQ(256, b->queue_size);
 	EXPECT_EQ(3, b->num_queues);
@@ -89,12 +91,13 @@ TEST_F(drives, cache_modes_mean_what_they_mean_in_qemu)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		const struct drive_cache *got = &self->p.c.drive[0].cache;
+		const struct drive_cache *got;
 		const struct drive_cache *want = &modes[i].cache;
 
 		snprintf(line, sizeof(line), "-kernel k -drive file=x%s", modes[i].word);
 		parse(&self->p, line);
 		ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+		got = &self->p.c.drive[0]->cache;
 		EXPECT_EQ(want->direct, got->direct) TH_LOG("'%s'", modes[i].word);
 		EXPECT_EQ(want->writeback, got->writeback) TH_LOG("'%s'", modes[i].word);
 		EXPECT_EQ(want->no_flush, got->no_flush) TH_LOG("'%s'", modes[i].word);
@@ -113,19 +116,19 @@ TEST_F(drives, a_drive_with_everything_and_its_device)
 	      "discard=off,write-zeroes=off,config-wce=off,write-cache=off,addr=7,vectors=3,"
 	      "packed=on,event_idx=off,indirect_desc=off,disable-legacy=on,share-rw=on");
 	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
-	EXPECT_STREQ("qcow2", self->p.c.drive[0].format);
-	EXPECT_TRUE(self->p.c.drive[0].readonly);
-	EXPECT_TRUE(self->p.c.drive[0].discard);
-	EXPECT_TRUE(self->p.c.drive[0].share);
-	EXPECT_TRUE(self->p.c.drive[0].vhostforce);
+	EXPECT_STREQ("qcow2", self->p.c.drive[0]->format);
+	EXPECT_TRUE(self->p.c.drive[0]->readonly);
+	EXPECT_TRUE(self->p.c.drive[0]->discard);
+	EXPECT_TRUE(self->p.c.drive[0]->share);
+	EXPECT_TRUE(self->p.c.drive[0]->vhostforce);
 	EXPECT_EQ(1, self->p.c.n_devices);
-	EXPECT_EQ(4, self->p.c.device[0].blk.num_queues);
-	EXPECT_EQ(1024, self->p.c.device[0].blk.queue_size);
-	EXPECT_EQ(8192, self->p.c.device[0].blk.physical_block);
-	EXPECT_EQ(65536, self->p.c.device[0].blk.opt_io);
-	EXPECT_EQ(TRI_OFF, self->p.c.device[0].blk.write_cache);
-	EXPECT_STREQ("s2", self->p.c.device[0].blk.serial);
-	EXPECT_EQ(BIT_ULL(VIRTIO_BLK_F_MQ), blk_config_features(&self->p.c.device[0].blk) &
+	EXPECT_EQ(4, self->p.c.device[0]->blk.num_queues);
+	EXPECT_EQ(1024, self->p.c.device[0]->blk.queue_size);
+	EXPECT_EQ(8192, self->p.c.device[0]->blk.physical_block);
+	EXPECT_EQ(65536, self->p.c.device[0]->blk.opt_io);
+	EXPECT_EQ(TRI_OFF, self->p.c.device[0]->blk.write_cache);
+	EXPECT_STREQ("s2", self->p.c.device[0]->blk.serial);
+	EXPECT_EQ(BIT_ULL(VIRTIO_BLK_F_MQ), blk_config_features(&self->p.c.device[0]->blk) &
 		  (BIT_ULL(VIRTIO_BLK_F_MQ) | BIT_ULL(VIRTIO_BLK_F_DISCARD) |
 		   BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES) | BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE)));
 }
@@ -137,12 +140,12 @@ TEST_F(drives, short_words_make_disks_in_their_order)
 	parse(&self->p, "-kernel k -hdc c -hdb b,with=comma -device virtio-rng-pci a");
 	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
 	ASSERT_EQ(4, c->n_devices);
-	EXPECT_EQ(DEVICE_RNG, c->device[0].type->kind);
-	EXPECT_STREQ("virtio0", c->device[1].blk.drive);
-	EXPECT_STREQ("a", c->device[1].where);
-	EXPECT_STREQ("virtio1", c->device[2].blk.drive);
+	EXPECT_EQ(DEVICE_RNG, c->device[0]->type->kind);
+	EXPECT_STREQ("virtio0", c->device[1]->blk.drive);
+	EXPECT_STREQ("a", c->device[1]->where);
+	EXPECT_STREQ("virtio1", c->device[2]->blk.drive);
 	EXPECT_STREQ("b,with=comma", config_find_drive(c, "virtio1")->file);
-	EXPECT_STREQ("-hdc c", c->device[3].where);
+	EXPECT_STREQ("-hdc c", c->device[3]->where);
 }
 
 TEST_F(drives, places_are_given_and_filled)
@@ -153,10 +156,10 @@ TEST_F(drives, places_are_given_and_filled)
 	      "-drive file=n,if=none -drive file=d,bus=0,unit=7");
 	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
 	ASSERT_EQ(4, c->n_devices);
-	EXPECT_STREQ("-drive file=a", c->device[0].where);
-	EXPECT_STREQ("-drive file=b,index=1", c->device[1].where);
-	EXPECT_STREQ("-drive file=c", c->device[2].where);
-	EXPECT_STREQ("virtio7", c->device[3].blk.drive);
+	EXPECT_STREQ("-drive file=a", c->device[0]->where);
+	EXPECT_STREQ("-drive file=b,index=1", c->device[1]->where);
+	EXPECT_STREQ("-drive file=c", c->device[2]->where);
+	EXPECT_STREQ("virtio7", c->device[3]->blk.drive);
 }
 
 static const struct {
@@ -279,7 +282,7 @@ TEST_F(drives, more_disks_than_slots_are_refused)
 	argv[argc++] = "file=x";
 	self->p.ret = config_parse(&self->p.c, argc, argv, &self->p.e);
 	EXPECT_EQ(-ENOSPC, self->p.ret);
-	EXPECT_STREQ("-drive file=x: too many -drive", self->p.e.text);
+	EXPECT_STREQ("-drive file=x: too many drives", self->p.e.text);
 }
 
 TEST_HARNESS_MAIN

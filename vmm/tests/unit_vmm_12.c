@@ -79,9 +79,9 @@ TEST_F(words, an_export_and_its_device)
 	EXPECT_EQ(65536, f->fids);
 	EXPECT_EQ(16 * MIB, f->xattr_bytes);
 	EXPECT_STREQ("/dev/ferry-9p", f->vhostdev);
-	EXPECT_EQ(DEVICE_9P, self->c.device[0].type->kind);
-	EXPECT_EQ(f, self->c.device[0].p9.export);
-	EXPECT_STREQ("t", self->c.device[0].p9.mount_tag);
+	EXPECT_EQ(DEVICE_9P, self->c.device[0]->type->kind);
+	EXPECT_EQ(f, self->c.device[0]->p9.export);
+	EXPECT_STREQ("t", self->c.device[0]->p9.mount_tag);
 }
 
 TEST_F(words, every_model_has_its_name)
@@ -131,21 +131,21 @@ TEST_F(words, keys_become_flags_and_limits)
 
 TEST_F(words, virtfs_is_both_in_one)
 {
-	const struct device_config *d = self->c.device;
+	struct device_config **d = self->c.device;
 
 	TAKES("-virtfs local,path=/p,mount_tag=t,security_model=mapped,vhostdev=/dev/x "
 	      "-virtfs local,path=/q,mount_tag=u,security_model=none,id=b,vhost=on "
 	      "-fsdev local,id=c,path=/r,security_model=none "
 	      "-device virtio-9p-pci,fsdev=c,mount_tag=v,vhost=auto");
 	ASSERT_EQ(3, self->c.n_devices);
-	EXPECT_STREQ("t", d[0].p9.mount_tag);
-	EXPECT_STREQ("/p", d[0].p9.export->path);
-	EXPECT_STREQ("t", d[0].p9.export->id);
-	EXPECT_STREQ("/dev/x", d[0].p9.export->vhostdev);
-	EXPECT_STREQ("u", d[1].p9.mount_tag);
-	EXPECT_STREQ("b", d[1].p9.export->id);
-	EXPECT_STREQ("/dev/ferry-9p", d[1].p9.export->vhostdev);
-	EXPECT_STREQ("/r", d[2].p9.export->path);
+	EXPECT_STREQ("t", d[0]->p9.mount_tag);
+	EXPECT_STREQ("/p", d[0]->p9.export->path);
+	EXPECT_STREQ("t", d[0]->p9.export->id);
+	EXPECT_STREQ("/dev/x", d[0]->p9.export->vhostdev);
+	EXPECT_STREQ("u", d[1]->p9.mount_tag);
+	EXPECT_STREQ("b", d[1]->p9.export->id);
+	EXPECT_STREQ("/dev/ferry-9p", d[1]->p9.export->vhostdev);
+	EXPECT_STREQ("/r", d[2]->p9.export->path);
 }
 
 TEST_F(words, what_an_export_may_not_be)

@@ -88,7 +88,7 @@ FIXTURE_SETUP(user)
 	snprintf(text, sizeof(text), "user,id=n0,ipv6=off,hostname=box,bootfile=pxe.0,"
 		 "hostfwd=tcp:127.0.0.1:%d-:7", self->port);
 	ASSERT_EQ(0, config_add_netdev(&self->cfg, text, &self->e));
-	self->fd = user_net_create(&self->net, &self->cfg.netdev[0].user, &self->e);
+	self->fd = user_net_create(&self->net, &self->cfg.netdev[0]->user, &self->e);
 	ASSERT_LE(0, self->fd) TH_LOG("%s", self->e.text);
 	ASSERT_EQ(0, user_net_start(self->net, &self->threads));
 }
@@ -349,7 +349,7 @@ TEST(nothing_wakes_it_when_nothing_happens)
 	int fd;
 
 	ASSERT_EQ(0, config_add_netdev(&cfg, "user,id=n0", &e));
-	fd = user_net_create(&net, &cfg.netdev[0].user, &e);
+	fd = user_net_create(&net, &cfg.netdev[0]->user, &e);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, user_net_start(net, &threads));
 	sleep(1);
@@ -392,7 +392,7 @@ TEST(a_port_that_is_taken_is_told)
 	ASSERT_EQ(0, getsockname(s, (void *)&a, &len));
 	snprintf(text, sizeof(text), "user,id=n,hostfwd=tcp:127.0.0.1:%d-:22", ntohs(a.sin_port));
 	ASSERT_EQ(0, config_add_netdev(&cfg, text, &e));
-	EXPECT_GT(0, user_net_create(&net, &cfg.netdev[0].user, &e));
+	EXPECT_GT(0, user_net_create(&net, &cfg.netdev[0]->user, &e));
 	snprintf(want, sizeof(want), "Could not set up host forwarding rule '%s': "
 		 "Address already in use", strchr(text, '=') + strlen("=n,hostfwd="));
 	EXPECT_STREQ(want, e.text);
@@ -412,19 +412,19 @@ TEST(older_spellings)
 				    "hostfwd=tcp::1-:2", &e)) TH_LOG("%s", e.text);
 	ASSERT_EQ(1, cfg.n_netdevs);
 	ASSERT_EQ(1, cfg.n_devices);
-	EXPECT_EQ(0, memcmp(mac, cfg.device[0].net.mac, 6));
-	EXPECT_EQ(1, cfg.netdev[0].user.n_forwards);
-	EXPECT_STREQ(cfg.netdev[0].id, cfg.device[0].net.netdev);
+	EXPECT_EQ(0, memcmp(mac, cfg.device[0]->net.mac, 6));
+	EXPECT_EQ(1, cfg.netdev[0]->user.n_forwards);
+	EXPECT_STREQ(cfg.netdev[0]->id, cfg.device[0]->net.netdev);
 	/* The first card has the first network, whatever comes first; the last gets one. */
 	ASSERT_EQ(0, config_add_net(&cfg, "nic,model=virtio,macaddr=52:54:00:00:00:08", &e));
 	ASSERT_EQ(0, config_add_net(&cfg, "tap,ifname=tap01", &e));
 	ASSERT_EQ(0, config_add_net(&cfg, "user", &e));
 	ASSERT_EQ(0, config_add_net_devices(&cfg, &e));
 	ASSERT_EQ(3, cfg.n_devices);
-	EXPECT_STREQ(cfg.netdev[1].id, cfg.device[1].net.netdev);
-	EXPECT_STREQ("tap01", cfg.netdev[1].ifname);
-	EXPECT_STREQ(cfg.netdev[2].id, cfg.device[2].net.netdev);
-	EXPECT_TRUE(cfg.netdev[2].is_user);
+	EXPECT_STREQ(cfg.netdev[1]->id, cfg.device[1]->net.netdev);
+	EXPECT_STREQ("tap01", cfg.netdev[1]->ifname);
+	EXPECT_STREQ(cfg.netdev[2]->id, cfg.device[2]->net.netdev);
+	EXPECT_TRUE(cfg.netdev[2]->is_user);
 	config_free(&cfg);
 
 	rest = opt_without("tap,mac=1,ifname=a,,mac=b,macaddr=2,addr", keys);

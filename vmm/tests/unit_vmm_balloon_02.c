@@ -37,11 +37,12 @@ static void parse(FIXTURE_DATA(line) *p, const char *text)
 
 TEST_F(line, a_balloon_by_its_short_name)
 {
-	const struct device_config *d = &self->c.device[0];
+	const struct device_config *d;
 
 	parse(self, "-balloon virtio,addr=5");
 	ASSERT_EQ(CONFIG_RUN, self->ret) TH_LOG("%s", self->e.text);
 	ASSERT_EQ(1, self->c.n_devices);
+	d = self->c.device[0];
 	EXPECT_EQ(DEVICE_BALLOON, d->type->kind);
 	EXPECT_STREQ("5", d->addr);
 	EXPECT_STREQ("-balloon virtio,addr=5", d->where);
@@ -60,11 +61,12 @@ TEST_F(line, none_is_none)
 
 TEST_F(line, a_balloon_with_everything)
 {
-	const struct balloon_config *b = &self->c.device[0].balloon;
+	const struct balloon_config *b;
 
 	parse(self, "-device virtio-balloon-pci,id=b,deflate-on-oom=on,free-page-reporting=on,"
 	      "page-poison=off,free-page-hint=off,guest-stats-polling-interval=5,addr=0x1e");
 	ASSERT_EQ(CONFIG_RUN, self->ret) TH_LOG("%s", self->e.text);
+	b = &self->c.device[0]->balloon;
 	EXPECT_TRUE(b->deflate_on_oom);
 	EXPECT_TRUE(b->free_page_reporting);
 	EXPECT_FALSE(b->page_poison);

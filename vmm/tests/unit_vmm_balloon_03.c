@@ -69,6 +69,7 @@ static void add_device(rig *r, unsigned int i, const char *type, char *id)
 	r->cfg[i].type = device_type_find(type);
 	r->cfg[i].id = id;
 	r->device[i].cfg = &r->cfg[i];
+	r->vm.device[i] = &r->device[i];
 }
 
 FIXTURE_SETUP(monitors)
@@ -85,7 +86,6 @@ FIXTURE_SETUP(monitors)
 	add_device(self, 2, "virtio-rng-pci", "r0");
 	ASSERT_EQ(0, balloon_init(&self->device[1].balloon, &self->vm.machine, &cfg, &self->e));
 	vm_watch_balloon(&self->vm, &self->device[1].balloon);
-	self->vm.device = self->device;
 	self->vm.n_devices = 3;
 	self->qmp = client(self, true);
 	self->hmp = client(self, false);

@@ -46,8 +46,8 @@ TEST_F(line, a_console_on_a_socket)
 	      "-device virtconsole,chardev=c,id=v");
 	ASSERT_EQ(CONFIG_RUN, self->ret) TH_LOG("%s", self->e.text);
 	ASSERT_EQ(1, self->c.n_devices);
-	EXPECT_EQ(DEVICE_CONSOLE, self->c.device[0].type->kind);
-	cfg = self->c.device[0].console.chardev;
+	EXPECT_EQ(DEVICE_CONSOLE, self->c.device[0]->type->kind);
+	cfg = self->c.device[0]->console.chardev;
 	ASSERT_NE(NULL, cfg);
 	EXPECT_EQ(CHARDEV_SOCKET, cfg->kind);
 	EXPECT_STREQ("/p", cfg->path);
@@ -62,7 +62,7 @@ TEST_F(line, a_console_on_the_terminal_takes_it_from_the_serial_port)
 	parse(self, "-chardev stdio,id=c,mux=on -device virtio-serial "
 	      "-device virtconsole,chardev=c");
 	ASSERT_EQ(CONFIG_RUN, self->ret) TH_LOG("%s", self->e.text);
-	EXPECT_TRUE(self->c.device[0].console.chardev->mux);
+	EXPECT_TRUE(self->c.device[0]->console.chardev->mux);
 	EXPECT_EQ(CHARDEV_NULL, self->c.serial.kind);
 }
 
@@ -72,8 +72,8 @@ TEST_F(line, two_consoles_by_their_buses)
 	      "-device virtio-serial-pci,id=s1 -device virtconsole,chardev=a,bus=s1.0 "
 	      "-device virtconsole,chardev=b");
 	ASSERT_EQ(CONFIG_RUN, self->ret) TH_LOG("%s", self->e.text);
-	EXPECT_EQ(CHARDEV_PTY, self->c.device[0].console.chardev->kind);
-	EXPECT_EQ(CHARDEV_NULL, self->c.device[1].console.chardev->kind);
+	EXPECT_EQ(CHARDEV_PTY, self->c.device[0]->console.chardev->kind);
+	EXPECT_EQ(CHARDEV_NULL, self->c.device[1]->console.chardev->kind);
 }
 
 TEST_F(line, a_console_from_a_file)
@@ -93,8 +93,8 @@ TEST_F(line, a_console_from_a_file)
 	unlink(path);
 	ASSERT_EQ(CONFIG_RUN, self->ret) TH_LOG("%s", self->e.text);
 	ASSERT_EQ(1, self->c.n_devices);
-	ASSERT_NE(NULL, self->c.device[0].console.chardev);
-	EXPECT_EQ(CHARDEV_FILE, self->c.device[0].console.chardev->kind);
+	ASSERT_NE(NULL, self->c.device[0]->console.chardev);
+	EXPECT_EQ(CHARDEV_FILE, self->c.device[0]->console.chardev->kind);
 }
 
 #define SERIAL	"-device virtio-serial-pci "
