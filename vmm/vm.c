@@ -73,6 +73,8 @@ static int vm_create_board(struct vm *vm, struct error *e)
 		ret = acpi_pm_init(&vm->pm, m, &vm_acpi_layout, e);
 	if (!ret)
 		ret = pci_bus_init(&vm->pci, m, &window, e);
+	if (!ret)
+		ret = vm_hotplug_init(vm, e);
 	return ret;
 }
 
@@ -208,6 +210,7 @@ int vm_create(struct vm **out, struct config *cfg, vm_say say, struct error *e)
 	vm->boot.kernel_fd = -1;
 	vm->boot.initrd_fd = -1;
 	vm->signal_fd = -1;
+	vm->ejected_fd = -1;
 	vm->pm.irq_fd = -1;
 	vm->serial.irq_fd = -1;
 	monitor_init(&vm->monitor, &vm->machine, &vm_commands, vm);
@@ -229,6 +232,7 @@ void vm_destroy(struct vm *vm)
 	serial_destroy(&vm->serial);
 	if (vm->signal_fd >= 0)
 		close(vm->signal_fd);
+	vm_hotplug_destroy(vm);
 	acpi_pm_destroy(&vm->pm);
 	x86_power_on_free(vm->power_on);
 	machine_destroy(&vm->machine);

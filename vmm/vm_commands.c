@@ -67,6 +67,12 @@ static void vm_print_version(FILE *out, struct json_object *ret)
 	fprintf(out, "%s (ferry)\n", json_object_get_string(ret));
 }
 
+static void vm_print_drive_add(FILE *out, struct json_object *ret)
+{
+	(void)ret;
+	fputs("OK\n", out);
+}
+
 static const struct monitor_command rows[] = {
 	{ "stop", "stop|s", "stop the guest and its devices", .run = vm_do_stop },
 	{ "cont", "cont|c", "let it go on", .run = vm_do_cont },
@@ -98,6 +104,19 @@ static const struct monitor_command rows[] = {
 	  .print = vm_print_vhost },
 	{ "query-chardev", "info chardev", "show what is behind serial port and monitors",
 	  .run = vm_query_chardev, .print = vm_print_chardev },
+	{ "device_add", "device_add", "plug a device in",
+	  { { "driver", MONITOR_OPTIONS } }, .run = vm_device_add },
+	{ "device_del", "device_del", "ask the guest to let go of a device",
+	  { { "id", MONITOR_STRING } }, .run = vm_device_del },
+	{ "netdev_add", "netdev_add", "make the other side of a network card",
+	  { { "type", MONITOR_OPTIONS } }, .run = vm_netdev_add },
+	{ "netdev_del", "netdev_del", "take it away", { { "id", MONITOR_STRING } },
+	  .run = vm_netdev_del },
+	{ NULL, "drive_add", "open an image for a device_add",
+	  { { "addr", MONITOR_STRING }, { "options", MONITOR_STRING } }, .run = vm_drive_add,
+	  .print = vm_print_drive_add },
+	{ NULL, "drive_del", "close an image that no device has", { { "id", MONITOR_STRING } },
+	  .run = vm_drive_del },
 	{ "balloon", "balloon", "ask the guest to get along with that much memory",
 	  { { "value", MONITOR_MEGABYTES } }, .run = vm_do_balloon },
 	{ "query-balloon", "info balloon", "show how much memory the guest has",

@@ -18,6 +18,7 @@
 #include "dev/serial.h"
 #include "machine/machine.h"
 #include "monitor/monitor.h"
+#include "pci/hotplug.h"
 #include "pci/pci.h"
 #include "virtio/pci.h"
 #include "vm.h"
@@ -35,6 +36,7 @@ enum vm_state {
 struct vm_device {
 	struct device_config *cfg;
 	struct virtio_dev *v;		/* in the union below; NULL until set up */
+	bool ejected;			/* by the guest: off the bus, and about to go */
 	struct virtio_pci pci;
 	union {
 		struct net_dev net;
@@ -64,6 +66,9 @@ struct vm {
 	struct serial serial;
 	struct chardev chardev;
 	struct pci_bus pci;
+	struct pci_hotplug hotplug;
+	int ejected_fd;			/* the guest ejected a device */
+	struct loop_source ejected;
 	unsigned int n_netdevs;
 	struct netdev *netdev[CONFIG_DEVICES_MAX];
 	unsigned int n_drives;
@@ -96,6 +101,20 @@ int vm_make_device(struct vm *vm, struct device_config *cfg, struct error *e);
 void vm_unmake_device(struct vm *vm, struct vm_device *d);
 int vm_create_devices(struct vm *vm, struct error *e);
 void vm_destroy_devices(struct vm *vm);
+
+/*
+ * vm_hotplug.c: devices that come and go while the guest runs. A reset ends what the guest
+ * was asked to let go of: every vCPU is parked.
+ */
+int vm_hotplug_init(struct vm *vm, struct error *e);
+void vm_hotplug_destroy(struct vm *vm);
+void vm_hotplug_reset(struct vm *vm);
+int vm_device_add(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_device_del(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_netdev_add(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_netdev_del(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_drive_add(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_drive_del(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 
 /* vm_run.c: signals, which end the VM or press its power button. */
 int vm_create_signals(struct vm *vm, struct error *e);
@@ -132,7 +151,17 @@ int vm_do_balloon(void *vm, struct json_object *args, struct json_object **ret, 
 int vm_query_balloon(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 void vm_print_balloon(FILE *out, struct json_object *ret);
 
-/* vm_qom.c: likewise. */
+/*
+ * vm_option_text.c: "key=value,..." of an object's members, as on the command line; to be
+ * freed.
+ */
+int vm_option_text(struct json_object *args, char **text, struct error *e);
+
+/* vm_qom.c: likewise, and devices by their paths. */
+#define VM_QOM_PATH	256
+
+void vm_qom_path(const struct vm *vm, const struct vm_device *d, char path[VM_QOM_PATH]);
+struct vm_device *vm_qom_find(const struct vm *vm, const char *path);
 int vm_qom_list(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_qom_get(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_qom_set(void *vm, struct json_object *args, struct json_object **ret, struct error *e);

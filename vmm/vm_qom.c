@@ -13,7 +13,6 @@
 
 #define QOM_WITH_ID	"/machine/peripheral"
 #define QOM_WITHOUT_ID	"/machine/peripheral-anon"
-#define QOM_PATH	256
 
 /* What is above the devices. */
 static const struct {
@@ -102,12 +101,24 @@ static const char *qom_name(const struct vm *vm, unsigned int i, char *name, siz
 	return QOM_WITHOUT_ID;
 }
 
-static struct vm_device *qom_find(struct vm *vm, const char *path)
+void vm_qom_path(const struct vm *vm, const struct vm_device *d, char path[VM_QOM_PATH])
+{
+	char name[VM_QOM_PATH / 2];
+	const char *parent;
+	unsigned int i;
+
+	for (i = 0; vm->device[i] != d; i++)
+		;
+	parent = qom_name(vm, i, name, sizeof(name));
+	snprintf(path, VM_QOM_PATH, "%s/%s", parent, name);
+}
+
+struct vm_device *vm_qom_find(const struct vm *vm, const char *path)
 {
 	unsigned int i;
 
 	for (i = 0; i < vm->n_devices; i++) {
-		char name[QOM_PATH];
+		char name[VM_QOM_PATH];
 		const char *parent = qom_name(vm, i, name, sizeof(name));
 		size_t len = strlen(parent);
 
@@ -129,7 +140,7 @@ static void qom_add(struct json_object *list, const char *name, const char *type
 
 static void qom_list_children(const struct vm *vm, const char *path, struct json_object *list)
 {
-	char name[QOM_PATH], type[64];
+	char name[VM_QOM_PATH], type[64];
 	unsigned int i;
 
 	for (i = 0; i < vm->n_devices; i++) {
@@ -150,7 +161,7 @@ int vm_qom_list(void *opaque, struct json_object *args, struct json_object **ret
 {
 	const char *path = monitor_string(args, "path");
 	struct vm *vm = opaque;
-	const struct vm_device *d = qom_find(vm, path);
+	const struct vm_device *d = vm_qom_find(vm, path);
 	struct json_object *list = json_object_new_array();
 	bool known = d;
 	size_t i;
@@ -182,7 +193,7 @@ static int qom_look_up(struct vm *vm, struct json_object *args, struct vm_device
 	const char *name = monitor_string(args, "property");
 	size_t i;
 
-	*d = qom_find(vm, path);
+	*d = vm_qom_find(vm, path);
 	if (!*d)
 		return qom_no_path(path, e);
 	for (i = 0; i < ARRAY_SIZE(properties); i++) {

@@ -122,6 +122,7 @@ static int vm_reset(struct vm *vm, struct error *e)
 
 	pthread_mutex_lock(&vm->machine.lock);
 	/* Devices first: from here on nothing but us writes guest memory. */
+	vm_hotplug_reset(vm);
 	for (i = 0; i < vm->n_devices; i++)
 		virtio_pci_reset(&vm->device[i]->pci);
 	pci_bus_reset(&vm->pci);

@@ -164,20 +164,63 @@ static const char *next_word(const char *p, char *word, size_t len)
 	return quote ? NULL : skip_blanks(p);
 }
 
+/* Cut the next part off at a comma, where two are one of the part's; NULL at the end. */
+static char *next_part(char **rest)
+{
+	char *part = *rest, *from = part, *to = part;
+
+	if (!*part)
+		return NULL;
+	while (*from && (*from != ',' || from[1] == ',')) {
+		from += *from == ',';
+		*to++ = *from++;
+	}
+	*rest = *from ? from + 1 : from;
+	*to = '\0';
+	return part;
+}
+
+static void add_member(struct json_object *list, struct json_object *val)
+{
+	struct json_object *member = json_object_new_object();
+
+	json_object_object_add(member, "str", val);
+	json_object_array_add(list, member);
+}
+
+/* What is given again makes a list, whose members have QEMU's form. */
+static void add_option(struct json_object *args, const char *name, const char *val)
+{
+	struct json_object *list;
+
+	if (!json_object_object_get_ex(args, name, &list)) {
+		monitor_add_string(args, name, val);
+		return;
+	}
+	if (!json_object_is_type(list, json_type_array)) {
+		struct json_object *first = json_object_get(list);
+
+		list = json_object_new_array();
+		add_member(list, first);
+		json_object_object_add(args, name, list);
+	}
+	add_member(list, json_object_new_string(val));
+}
+
 /* "value,key=value,...": to members of @args; the first bare value is @implied's. */
 static void parse_options(char *word, const char *implied, struct json_object *args)
 {
-	char *part, *save = NULL, *eq;
+	char *part, *eq;
 	bool first = true;
 
-	for (part = strtok_r(word, ",", &save); part; part = strtok_r(NULL, ",", &save)) {
+	while ((part = next_part(&word))) {
 		eq = strchr(part, '=');
 		if (eq)
 			*eq++ = '\0';
 		if (!eq && first)
-			monitor_add_string(args, implied, part);
+			add_option(args, implied, part);
 		else
-			monitor_add_string(args, part, eq ? eq : "on");
+			add_option(args, part, eq ? eq : "on");
 		first = false;
 	}
 }

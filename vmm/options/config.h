@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the command line asks for. Filled and checked by options/, then handed
- * on as it is: nothing that builds the VM changes it.
+ * What the command line asks for. Filled and checked by options/, then handed on as it
+ * is: what builds the VM changes none of it. Hot plug adds to it and takes away from it, by
+ * calls of options/; what is in it stays where it is.
  */
 #ifndef FERRY_VMM_OPTIONS_CONFIG_H
 #define FERRY_VMM_OPTIONS_CONFIG_H
@@ -121,6 +122,7 @@ struct device_type {
 	const char *alias;	/* another name of it, or NULL */
 	const char *bus;
 	const char *desc;
+	bool hotplug;		/* may come and go while the guest runs */
 	struct opt_table table;
 };
 
@@ -255,6 +257,11 @@ int config_new_device(const struct config *c, const char *driver, struct device_
 		      struct error *e);
 void config_free_device(struct device_config *d);
 
+/* One more while the VM runs, checked in all, and likewise any that goes. */
+int config_plug_device(struct config *c, const char *arg, struct device_config **d,
+		       struct error *e);
+void config_remove_device(struct config *c, struct device_config *d);
+
 /* A disk without options: the file, its place among the disks, and what asked for it. */
 int config_add_disk(struct config *c, const char *file, u32 index, const char *where,
 		    struct error *e);
@@ -270,6 +277,7 @@ int config_check_user_net(struct user_net_config *u, struct error *e);
 int config_add_net_devices(struct config *c, struct error *e);
 int config_check_netdev(struct config *c, struct device_config *d, struct error *e);
 struct netdev_config *config_find_netdev(const struct config *c, const char *id);
+void config_remove_netdev(struct config *c, struct netdev_config *n);
 void config_free_netdev(struct netdev_config *n);
 
 /* The drives' part of checking -device: of one by itself, then of all together. */
@@ -277,6 +285,7 @@ int config_check_blk(const struct blk_config *b, struct error *e);
 int config_add_drive_devices(struct config *c, struct error *e);
 int config_check_drive(struct config *c, struct device_config *d, struct error *e);
 struct drive_config *config_find_drive(const struct config *c, const char *id);
+void config_remove_drive(struct config *c, struct drive_config *d);
 void config_free_drive(struct drive_config *d);
 
 /* Character devices with names, and the ports of consoles that they are behind. */

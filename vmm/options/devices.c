@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Role: the tables of every kind of -device, and their checks.
- * Threads: main, before the VM is built.
+ * Threads: main.
  * Locks: none.
  */
 #include <errno.h>
@@ -217,22 +217,22 @@ static const struct opt_row console_rows[] = {
 static const struct device_type device_types[] = {
 	{
 		.kind = DEVICE_NET, .name = "virtio-net-pci", .alias = "virtio-net",
-		.bus = "PCI", .desc = "Virtio network card",
+		.bus = "PCI", .desc = "Virtio network card", .hotplug = true,
 		.table = { "driver", "virtio-net-pci", net_rows, ARRAY_SIZE(net_rows) },
 	},
 	{
 		.kind = DEVICE_BLK, .name = "virtio-blk-pci", .alias = "virtio-blk",
-		.bus = "PCI", .desc = "Virtio disk",
+		.bus = "PCI", .desc = "Virtio disk", .hotplug = true,
 		.table = { "driver", "virtio-blk-pci", blk_rows, ARRAY_SIZE(blk_rows) },
 	},
 	{
 		.kind = DEVICE_9P, .name = "virtio-9p-pci", .alias = "virtio-9p",
-		.bus = "PCI", .desc = "Virtio directory (9P)",
+		.bus = "PCI", .desc = "Virtio directory (9P)", .hotplug = true,
 		.table = { "driver", "virtio-9p-pci", p9_rows, ARRAY_SIZE(p9_rows) },
 	},
 	{
 		.kind = DEVICE_RNG, .name = "virtio-rng-pci", .alias = "virtio-rng",
-		.bus = "PCI", .desc = "Virtio entropy source",
+		.bus = "PCI", .desc = "Virtio entropy source", .hotplug = true,
 		.table = { "driver", "virtio-rng-pci", rng_rows, ARRAY_SIZE(rng_rows) },
 	},
 	{
@@ -414,6 +414,12 @@ void config_remove(void *list, unsigned int *n, const void *p)
 	at[--*n] = NULL;
 }
 
+void config_remove_device(struct config *c, struct device_config *d)
+{
+	config_remove(c->device, &c->n_devices, d);
+	config_free_device(d);
+}
+
 int config_add_device(struct config *c, const char *arg, struct error *e)
 {
 	struct device_config *d;
@@ -470,5 +476,28 @@ int config_check_devices(struct config *c, struct error *e)
 		if (ret)
 			error_prefix(e, d->where);
 	}
+	return ret;
+}
+
+int config_plug_device(struct config *c, const char *arg, struct device_config **d,
+		       struct error *e)
+{
+	const struct device_type *type = NULL;
+	char driver[64];
+	int ret;
+
+	if (opt_peek(arg, "driver", "driver", driver, sizeof(driver))) {
+		type = device_type_find(driver);
+		if (config_is_port(driver) || (type && !type->hotplug))
+			return error_set(e, EINVAL, "Device '%s' does not support hotplugging",
+					 driver);
+	}
+	ret = config_add_device(c, arg, e);
+	if (ret)
+		return ret;
+	*d = c->device[c->n_devices - 1];
+	ret = device_check_other_side(c, *d, e);
+	if (ret)
+		config_remove_device(c, *d);
 	return ret;
 }

@@ -2,7 +2,7 @@
 /*
  * Role: the table of -drive, what its words stand for, and which -device has which
  *	drive.
- * Threads: main, before the VM is built.
+ * Threads: main.
  * Locks: none.
  */
 #include <errno.h>
@@ -197,10 +197,16 @@ struct drive_config *config_find_drive(const struct config *c, const char *id)
 
 static int drive_name(struct config *c, struct drive_config *d, struct error *e)
 {
-	if (!d->id && asprintf(&d->id, "%s%u", d->interface,
-			       d->virtio ? d->index : c->n_drives) < 0) {
-		d->id = NULL;
-		return error_errno(e, ENOMEM, "options");
+	unsigned int n = d->virtio ? d->index : c->n_drives;
+	bool named = d->id;
+
+	/* Of those that were there before, some may have gone. */
+	while (!d->id || (!named && !d->virtio && config_find_drive(c, d->id))) {
+		free(d->id);
+		if (asprintf(&d->id, "%s%u", d->interface, n++) < 0) {
+			d->id = NULL;
+			return error_errno(e, ENOMEM, "options");
+		}
 	}
 	if (config_find_drive(c, d->id))
 		return error_set(e, EEXIST, "Duplicate ID '%s' for drive", d->id);
@@ -245,6 +251,12 @@ void config_free_drive(struct drive_config *d)
 	free(d->where);
 	opt_free(&drive_table, d);
 	free(d);
+}
+
+void config_remove_drive(struct config *c, struct drive_config *d)
+{
+	config_remove(c->drive, &c->n_drives, d);
+	config_free_drive(d);
 }
 
 static int drive_done(struct config *c, struct drive_config *d, int ret)

@@ -2,7 +2,7 @@
 /*
  * Role: the tables of -fsdev and -virtfs, what their words stand for, and which -device
  *	has which directory.
- * Threads: main, before the VM is built.
+ * Threads: main.
  * Locks: none.
  */
 #include <errno.h>

@@ -2,7 +2,7 @@
 /*
  * Role: the table of -netdev tap, -netdev of every kind, the older spellings -net and
  *	-nic, and which -device has which -netdev.
- * Threads: main, before the VM is built.
+ * Threads: main.
  * Locks: none.
  */
 #include <errno.h>
@@ -94,6 +94,12 @@ void config_free_netdev(struct netdev_config *n)
 	opt_free(&user_net_table, n);
 	free(n->where);
 	free(n);
+}
+
+void config_remove_netdev(struct config *c, struct netdev_config *n)
+{
+	config_remove(c->netdev, &c->n_netdevs, n);
+	config_free_netdev(n);
 }
 
 /* The table of a kind of -netdev. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Role: parse "key=value,..." against a table, in QEMU's spelling and words.
- * Threads: main, before the VM is built.
+ * Threads: main.
  * Locks: none.
  */
 #include "table.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Role: the table of -netdev user, and what its addresses and forwarding rules stand for.
- * Threads: main, before the VM is built.
+ * Threads: main.
  * Locks: none.
  */
 #include <arpa/inet.h>

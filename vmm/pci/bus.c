@@ -2,7 +2,7 @@
 /*
  * Role: the bus: configuration by ports 0xcf8/0xcfc and by ECAM, the window of
  *	BARs, slots.
- * Threads: main while building, vCPUs after.
+ * Threads: main while building and plugging, vCPUs after.
  * Locks: the machine's lock is held by the caller once the guest runs.
  */
 #include <errno.h>
@@ -118,7 +118,7 @@ int pci_bus_init(struct pci_bus *b, struct machine *m, const struct pci_window *
 					       .class_code = 0x060000 };
 	int ret;
 
-	*b = (struct pci_bus){ .m = m, .at = *at, .next_bar = at->mmio };
+	*b = (struct pci_bus){ .m = m, .at = *at };
 	pci_dev_init(&b->bridge, NULL, &bridge, 0);
 	b->slot[0] = &b->bridge;
 	ret = bus_add(&m->mmio, at->ecam, 1 << 20, &ecam, b);
@@ -153,6 +153,36 @@ static int bus_pick_slot(struct pci_bus *b, const char *addr, const char *name,
 	return 0;
 }
 
+static const struct pci_dev *bus_overlap(const struct pci_bus *b, u64 at, u32 size)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCI_SLOTS; i++) {
+		const struct pci_dev *d = b->slot[i];
+
+		if (d && at < d->bar_initial + d->bar_size && d->bar_initial < at + size)
+			return d;
+	}
+	return NULL;
+}
+
+/* The first place in the window that no other device has at reset. */
+static int bus_place_bar(const struct pci_bus *b, struct pci_dev *d)
+{
+	u64 at = ALIGN_UP(b->at.mmio, d->bar_size), end = b->at.mmio + b->at.mmio_size;
+	const struct pci_dev *other;
+
+	while (at + d->bar_size <= end) {
+		other = bus_overlap(b, at, d->bar_size);
+		if (!other) {
+			d->bar_initial = at;
+			return 0;
+		}
+		at = ALIGN_UP(other->bar_initial + other->bar_size, d->bar_size);
+	}
+	return -ENOSPC;
+}
+
 int pci_plug(struct pci_bus *b, struct pci_dev *d, const char *addr, const char *name,
 	     struct error *e)
 {
@@ -161,16 +191,22 @@ int pci_plug(struct pci_bus *b, struct pci_dev *d, const char *addr, const char 
 
 	if (ret)
 		return ret;
-	if (d->bar_size) {
-		d->bar_initial = ALIGN_UP(b->next_bar, d->bar_size);
-		if (d->bar_initial + d->bar_size > b->at.mmio + b->at.mmio_size)
-			return error_set(e, ENOSPC, "PCI: no address space for %s", name);
-		b->next_bar = d->bar_initial + d->bar_size;
-	}
+	if (d->bar_size && bus_place_bar(b, d))
+		return error_set(e, ENOSPC, "PCI: no address space for %s", name);
 	d->slot = slot;
+	d->bus = b;
 	b->slot[slot] = d;
 	pci_dev_reset(d);
 	return 0;
+}
+
+void pci_unplug(struct pci_dev *d)
+{
+	if (!d->bus)
+		return;
+	pci_dev_reset(d);
+	d->bus->slot[d->slot] = NULL;
+	d->bus = NULL;
 }
 
 void pci_bus_reset(struct pci_bus *b)

@@ -2,7 +2,7 @@
 /*
  * Role: a device's configuration space: identity, BAR, capabilities. Follows the
  *	PCI Local Bus specification 3.0, "Configuration Space".
- * Threads: main while building, vCPUs after.
+ * Threads: main while building and plugging, vCPUs after.
  * Locks: the machine's lock is held by the caller once the guest runs.
  */
 #include <string.h>

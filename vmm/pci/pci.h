@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * PCI: one bus, devices with one memory BAR and MSI-X. BARs are assigned before
- * the guest starts and may be moved by it.
+ * PCI: one bus, devices with one memory BAR and MSI-X. BARs are assigned when a device is
+ * plugged in and may be moved by the guest.
  */
 #ifndef FERRY_VMM_PCI_PCI_H
 #define FERRY_VMM_PCI_PCI_H
@@ -31,6 +31,7 @@ struct pci_ops {
 
 struct pci_dev {
 	const struct pci_ops *ops;
+	struct pci_bus *bus;		/* NULL: not plugged in */
 	u8 slot;
 	u8 config[PCI_CONFIG_SIZE];
 	u8 writable[PCI_CONFIG_SIZE];	/* bits that the guest may change */
@@ -53,7 +54,6 @@ struct pci_bus {
 	struct pci_window at;
 	struct pci_dev *slot[PCI_SLOTS];
 	struct pci_dev bridge;
-	u64 next_bar;
 	u32 address;			/* what was written to 0xcf8 */
 };
 
@@ -81,6 +81,9 @@ u8 pci_add_cap(struct pci_dev *d, u8 id, u8 len);
  */
 int pci_plug(struct pci_bus *b, struct pci_dev *d, const char *addr, const char *name,
 	     struct error *e);
+
+/* Take it out: nothing of it answers any more. One that is not plugged in stays out. */
+void pci_unplug(struct pci_dev *d);
 
 /* Back to the state after pci_plug(): command 0, BAR in its place. */
 void pci_dev_reset(struct pci_dev *d);

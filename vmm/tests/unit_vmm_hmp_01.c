@@ -64,6 +64,10 @@ TEST_F(hmp, lines)
 		{ "info size 4x\n", "Error: invalid number '4x'\n" PROMPT },
 		{ "info size 99999999999999999999\n",
 		  "Error: number '99999999999999999999' is out of range\n" PROMPT },
+		{ "plug dev,id=a,id=b,,c,id=d\n",
+		  "{\"driver\":\"dev\",\"id\":[{\"str\":\"a\"},{\"str\":\"b,c\"},"
+		  "{\"str\":\"d\"}]}\n" PROMPT },
+		{ "plug ,\n", "{\"driver\":\"\"}\n" PROMPT },
 		{ "plug dev,id=a,on\n",
 		  "{\"driver\":\"dev\",\"id\":\"a\",\"on\":\"on\"}\n" PROMPT },
 		{ "fail\n", "Error: it failed\n" PROMPT },

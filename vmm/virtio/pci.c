@@ -424,6 +424,7 @@ void virtio_pci_destroy(struct virtio_pci *p)
 {
 	unsigned int i;
 
+	pci_unplug(&p->pci);
 	for (i = 0; p->notify_at && i < p->v->n_queues; i++)
 		vp_set_ioeventfd(p, i, 0);
 	msix_destroy(&p->msix);

@@ -26,6 +26,7 @@
  *	0x064		keyboard controller, of which only the reset is there
  *	0x070		real-time clock	0x3f8	COM1
  *	0x600		ACPI sleep control and status, reset, event device
+ *	0x610		PCI hot plug: slots to look at, slots to let go of, eject
  *	0xcf8		PCI configuration
  *
  * Interrupts
@@ -65,6 +66,7 @@
 #define X86_PORT_COM1		0x3f8
 #define X86_PORT_ACPI		0x600
 #define X86_PORT_ACPI_LEN	0x10
+#define X86_PORT_HOTPLUG	0x610
 #define X86_PORT_PCI		0xcf8
 
 /* Offsets from X86_PORT_ACPI. */
@@ -76,6 +78,7 @@
 #define X86_ACPI_RESET_VALUE	0x01
 #define X86_ACPI_S5		5
 #define X86_ACPI_EVENT_POWER	0x01
+#define X86_ACPI_EVENT_HOTPLUG	0x02
 
 #define X86_IRQ_COM1		4
 #define X86_IRQ_ACPI		9
