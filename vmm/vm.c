@@ -211,7 +211,6 @@ int vm_create(struct vm **out, struct config *cfg, vm_say say, struct error *e)
 	vm->boot.initrd_fd = -1;
 	vm->signal_fd = -1;
 	vm->ejected_fd = -1;
-	vm->pm.irq_fd = -1;
 	vm->serial.irq_fd = -1;
 	monitor_init(&vm->monitor, &vm->machine, &vm_commands, vm);
 	ret = vm_build(vm, e);
@@ -233,7 +232,6 @@ void vm_destroy(struct vm *vm)
 	if (vm->signal_fd >= 0)
 		close(vm->signal_fd);
 	vm_hotplug_destroy(vm);
-	acpi_pm_destroy(&vm->pm);
 	x86_power_on_free(vm->power_on);
 	machine_destroy(&vm->machine);
 	x86_boot_close(&vm->boot);

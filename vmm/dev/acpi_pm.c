@@ -8,13 +8,19 @@
  */
 #include "acpi_pm.h"
 
-#include <errno.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #define SLEEP_ENABLE		(1 << 5)
 #define SLEEP_TYPE(v)		((v) >> 2 & 7)
 #define SLEEP_WAKE_STATUS	(1 << 7)
+
+/*
+ * A level waits for a guest that does not listen yet. KVM takes the line as it is told,
+ * or has ended.
+ */
+static void pm_set_events(struct acpi_pm *pm, u32 events)
+{
+	pm->events = events;
+	kvm_irq_line(&pm->m->kvm, pm->at->irq, events);
+}
 
 static u64 pm_read(void *opaque, u64 off, unsigned int size)
 {
@@ -22,9 +28,9 @@ static u64 pm_read(void *opaque, u64 off, unsigned int size)
 	u32 events;
 
 	if (off == pm->at->events && size == 4) {
-		/* Reading takes the events: an edge announced them. */
+		/* Reading takes the events. */
 		events = pm->events;
-		pm->events = 0;
+		pm_set_events(pm, 0);
 		return events;
 	}
 	if (off == pm->at->sleep_status)
@@ -57,29 +63,16 @@ int acpi_pm_init(struct acpi_pm *pm, struct machine *m, const struct acpi_pm_lay
 	int ret;
 
 	*pm = (struct acpi_pm){ .m = m, .at = at };
-	pm->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (pm->irq_fd < 0)
-		return error_errno(e, errno, "eventfd");
-	ret = kvm_irqfd(&m->kvm, pm->irq_fd, at->irq, true);
-	if (!ret)
-		ret = bus_add(&m->pio, at->port, at->len, &pm_bus_ops, pm);
+	ret = bus_add(&m->pio, at->port, at->len, &pm_bus_ops, pm);
 	return ret ? error_errno(e, ret, "ACPI registers") : 0;
-}
-
-void acpi_pm_destroy(struct acpi_pm *pm)
-{
-	if (pm->irq_fd >= 0)
-		close(pm->irq_fd);
-	pm->irq_fd = -1;
 }
 
 void acpi_pm_reset(struct acpi_pm *pm)
 {
-	pm->events = 0;
+	pm_set_events(pm, 0);
 }
 
 void acpi_pm_raise(struct acpi_pm *pm, u32 event)
 {
-	pm->events |= event;
-	eventfd_write(pm->irq_fd, 1);
+	pm_set_events(pm, pm->events | event);
 }

@@ -21,13 +21,11 @@ struct acpi_pm_layout {
 struct acpi_pm {
 	struct machine *m;
 	const struct acpi_pm_layout *at;
-	int irq_fd;
-	u32 events;
+	u32 events;		/* the interrupt's line is up while there are any */
 };
 
 int acpi_pm_init(struct acpi_pm *pm, struct machine *m, const struct acpi_pm_layout *at,
 		 struct error *e);
-void acpi_pm_destroy(struct acpi_pm *pm);
 void acpi_pm_reset(struct acpi_pm *pm);
 
 /* Tell the guest of @event, a bit of the event register; under the machine's lock. */

@@ -144,6 +144,13 @@ int kvm_ioeventfd(const struct kvm *k, u64 addr, int fd, bool assign)
 	return kvm_vm_ioctl(k, KVM_IOEVENTFD, &io);
 }
 
+int kvm_irq_line(const struct kvm *k, u32 gsi, bool level)
+{
+	struct kvm_irq_level line = { .irq = gsi, .level = level };
+
+	return kvm_vm_ioctl(k, KVM_IRQ_LINE, &line);
+}
+
 int kvm_irqfd(const struct kvm *k, int fd, u32 gsi, bool assign)
 {
 	struct kvm_irqfd irq = {

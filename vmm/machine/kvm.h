@@ -26,6 +26,9 @@ int kvm_vm_ioctl(const struct kvm *k, unsigned long req, void *arg);
 /* Assign (or take back) an eventfd to a guest-physical or port write. */
 int kvm_ioeventfd(const struct kvm *k, u64 addr, int fd, bool assign);
 
+/* Set the level of @gsi. */
+int kvm_irq_line(const struct kvm *k, u32 gsi, bool level);
+
 /* Assign (or take back) an eventfd that raises @gsi. */
 int kvm_irqfd(const struct kvm *k, int fd, u32 gsi, bool assign);
 

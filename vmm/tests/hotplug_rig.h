@@ -77,6 +77,10 @@ static inline int hotplug_rig_build(struct hotplug_rig *r)
 {
 	static const struct pci_window window = { X86_ECAM, X86_PCI_MMIO, X86_PCI_MMIO_SIZE,
 						  X86_PORT_PCI };
+	static const struct acpi_pm_layout layout = {
+		.port = X86_PORT_ACPI, .len = X86_PORT_ACPI_LEN, .events = X86_ACPI_EVENTS,
+		.irq = X86_IRQ_ACPI,
+	};
 	struct machine *m = &r->vm.machine;
 
 	if (machine_init(m, &r->e))
@@ -84,6 +88,7 @@ static inline int hotplug_rig_build(struct hotplug_rig *r)
 	m->kvm.max_gsi = 1024;
 	if (ram_init(&m->ram, 8 * MIB, X86_RAM_END, X86_RAM_ABOVE_4G, &r->e) ||
 	    irq_init(&m->irq, &m->kvm, &r->e) ||
+	    acpi_pm_init(&r->vm.pm, m, &layout, &r->e) ||
 	    pci_bus_init(&r->vm.pci, m, &window, &r->e) || vm_hotplug_init(&r->vm, &r->e))
 		return -1;
 	monitor_init(&r->vm.monitor, m, &vm_commands, &r->vm);
@@ -103,7 +108,6 @@ static inline int hotplug_rig_init(struct hotplug_rig *r, char **argv, int argc)
 	r->vm.cfg = &r->cfg;
 	r->vm.say = hotplug_rig_say;
 	r->vm.ejected_fd = -1;
-	r->vm.pm.irq_fd = -1;
 	if (config_parse(&r->cfg, argc, argv, &r->e) || hotplug_rig_build(r))
 		return -1;
 	r->qmp = hotplug_rig_client(r, true);

@@ -168,7 +168,7 @@ DefinitionBlock ("", "DSDT", 2, "FERRY ", "FERRYVMM", 1)
 			Name (_UID, 0)
 			Name (_CRS, ResourceTemplate ()
 			{
-				Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) { 9 }
+				Interrupt (ResourceConsumer, Level, ActiveHigh, Exclusive) { 9 }
 			})
 			OperationRegion (EVTS, SystemIO, 0x0608, 4)
 			Field (EVTS, DWordAcc, NoLock, WriteAsZeros)
