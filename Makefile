@@ -33,13 +33,17 @@ uml:
 lint:
 	@scripts/lint
 
-check:
+# What is written in Python sets up the rest; this brings Python where there is none.
+python:
+	@command -v python3 >/dev/null || scripts/setup build
+
+check: python
 	@scripts/check
 
 demo:
 	@scripts/demo
 
-bench-net bench-blk bench-9p bench-vmm: bench-%: scripts/bench-%
+bench-net bench-blk bench-9p bench-vmm: bench-%: scripts/bench-% python
 	@$<
 
 bench: $(patsubst scripts/%,%,$(wildcard scripts/bench-net scripts/bench-blk scripts/bench-9p scripts/bench-vmm))
@@ -80,5 +84,5 @@ help:
 	@echo 'make dkms_install       the modules under DKMS, for this kernel and those to come'
 	@echo 'make clean              remove build/; kernels stay in $(FERRY_CACHE)'
 
-.PHONY: all vmm selftests modules uml lint check demo bench bench-net bench-blk bench-9p bench-vmm \
+.PHONY: all vmm selftests modules uml lint python check demo bench bench-net bench-blk bench-9p bench-vmm \
 	install modules_install dkms_install clean help
