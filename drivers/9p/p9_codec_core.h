@@ -9,6 +9,8 @@
 #ifndef FERRY_P9_CODEC_CORE_H
 #define FERRY_P9_CODEC_CORE_H
 
+#include <asm/byteorder.h>
+
 #include "p9_core.h"
 #ifndef __KERNEL__
 #include <string.h>
@@ -59,41 +61,23 @@ struct ferry_p9_attr {
 };
 
 /*
- * An integer of 1, 2, 4 or 8 bytes, which callers give as a constant: what is written
- * out here the compiler makes one load or store of.
+ * An integer of 1, 2, 4 or 8 bytes, which callers give as a constant: then it is one load
+ * or store. The bytes of a message lie anywhere.
  */
 static __always_inline __u64 ferry_p9_load(const __u8 *p, unsigned int bytes)
 {
-	switch (bytes) {
-	case 1:
-		return p[0];
-	case 2:
-		return p[0] | (__u32)p[1] << 8;
-	case 4:
-		return p[0] | (__u32)p[1] << 8 | (__u32)p[2] << 16 | (__u32)p[3] << 24;
-	default:
-		return (__u64)p[0] | (__u64)p[1] << 8 | (__u64)p[2] << 16 | (__u64)p[3] << 24 |
-		       (__u64)p[4] << 32 | (__u64)p[5] << 40 | (__u64)p[6] << 48 |
-		       (__u64)p[7] << 56;
-	}
+	__le64 le = 0;
+
+	__builtin_memcpy(&le, p, bytes);
+	return __le64_to_cpu(le);
 }
 
 /* Likewise. Return: what is behind it. */
 static __always_inline __u8 *ferry_p9_store(__u8 *p, __u64 v, unsigned int bytes)
 {
-	p[0] = (__u8)v;
-	if (bytes > 1)
-		p[1] = (__u8)(v >> 8);
-	if (bytes > 2) {
-		p[2] = (__u8)(v >> 16);
-		p[3] = (__u8)(v >> 24);
-	}
-	if (bytes > 4) {
-		p[4] = (__u8)(v >> 32);
-		p[5] = (__u8)(v >> 40);
-		p[6] = (__u8)(v >> 48);
-		p[7] = (__u8)(v >> 56);
-	}
+	__le64 le = __cpu_to_le64(v);
+
+	__builtin_memcpy(p, &le, bytes);
 	return p + bytes;
 }
 
