@@ -9,44 +9,33 @@ Each round gives the ratio of every system to the QEMU that is the best at this 
 to it; reported are the median of these ratios and where the middle half of them lies.
 """
 
-import json
 import os
 import statistics
 import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 
-from ferrylab import kernels
-from ferrylab.errors import LabError
-from ferrylab.paths import BUILD, SCRIPTS
+from ferrylab.paths import SCRIPTS
 
-from . import guest, icount
+from . import boot, icount, net_guest
 from .blk_systems import DISKS, MEASURES
+from .boot import OUT
 from .figures import keep
 
-OUT = os.path.join(BUILD, "bench")
-TIMEOUT = 3600
 GOAL = 2
 
 
-@dataclass
-class Plan:
+@dataclass(kw_only=True)
+class Plan(boot.Plan):
     """What to measure and how."""
-    kernel: str
-    rounds: int
     ms: int
     vcpus: list
-    systems: list
     measures: list
-    counted: bool
-    build: bool
 
 
 def prepare(kernel):
     """VMM, programs and the guest's initramfs."""
     icount.programs()
-    guest.build_vmm()
+    boot.build_vmm()
     initrd = os.path.join(OUT, "blk-guest.cpio")
     subprocess.check_call([
         os.path.join(SCRIPTS, "guest-initrd"), initrd, "--kernel", kernel,
@@ -55,29 +44,10 @@ def prepare(kernel):
     return initrd
 
 
-def command(plan, folder):
-    line = guest.lab_command(plan, folder, os.path.join(OUT, "blk-lab.console"), TIMEOUT)
-    return line + [
-        "--", "env", "BUILD=" + BUILD, os.path.join(SCRIPTS, "bench/blk-lab"),
-        "--kernel", kernels.stock(plan.kernel).image, "--initrd", prepare(plan.kernel),
-        "--rounds", str(plan.rounds), "--ms", str(plan.ms), "--vcpus", ",".join(map(str, plan.vcpus)),
-        "--systems", ",".join(plan.systems), "--measures", ",".join(plan.measures)]
-
-
 def measure(plan):
-    """Boot the lab and measure; returns what blk-lab wrote, even if the lab died in between."""
-    os.makedirs(OUT, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=OUT) as folder:
-        status = subprocess.call(command(plan, folder), stdin=subprocess.DEVNULL)
-        path = os.path.join(folder, "blk.json")
-        if status:
-            print(f"bench-blk: the lab ended with status {status}", file=sys.stderr, flush=True)
-        if not os.path.exists(path):
-            raise LabError("nothing was measured")
-        with open(path, encoding="utf-8") as file:
-            data = json.load(file)
-        data["complete"] = data["complete"] and not status
-        return data
+    """Boot the lab and measure; returns what blk-lab wrote."""
+    return boot.measure("blk", plan, prepare(plan.kernel), [
+        "--ms", str(plan.ms), "--vcpus", ",".join(map(str, plan.vcpus)), "--measures", ",".join(plan.measures)])
 
 
 def best(rows):
@@ -92,7 +62,7 @@ def summary(rows):
     result = {"reference": reference, "systems": {}}
     for name, values in rows.items():
         ratios = [value / rows[reference][number] for number, value in values.items() if number in rows[reference]]
-        ratio, low, high = guest.spread(ratios)
+        ratio, low, high = net_guest.spread(ratios)
         result["systems"][name] = {"iops": statistics.median(values.values()), "ratio": ratio, "low": low,
                                    "high": high, "samples": list(values.values())}
     return result

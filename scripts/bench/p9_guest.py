@@ -8,38 +8,27 @@ Each round gives the ratio of every system to QEMU's 9pfs and to virtiofsd, meas
 reported are the medians of these ratios.
 """
 
-import json
 import os
 import statistics
 import subprocess
-import sys
 import tarfile
-import tempfile
 from dataclasses import dataclass
 
-from ferrylab import kernels
 from ferrylab.errors import LabError
-from ferrylab.paths import BUILD, SCRIPTS, TOP
+from ferrylab.paths import SCRIPTS, TOP
 
-from . import guest, icount
+from . import boot, icount
+from .boot import OUT
 from .figures import keep
 from .p9_systems import MEASURES, SHARES
 
-OUT = os.path.join(BUILD, "bench")
-TIMEOUT = 3600
 OURS, REFERENCES = "ferry-9p", ("qemu-9p", "virtiofsd")
 
 
-@dataclass
-class Plan:
+@dataclass(kw_only=True)
+class Plan(boot.Plan):
     """What to measure and how."""
-    kernel: str
-    rounds: int
-    timeout: int
-    systems: list
     measures: list
-    build: bool
-    counted: bool = True
 
 
 def archive(count):
@@ -59,41 +48,23 @@ def archive(count):
     return path
 
 
-def prepare(kernel, tar):
-    """VMM, programs and the guest's initramfs."""
+def prepare(kernel):
+    """VMM, programs, and the guest's initramfs with the archive in it; returns both."""
     icount.programs()
-    guest.build_vmm()
+    boot.build_vmm()
+    tar = archive(next(what.count for what in MEASURES if what.name == "tar"))
     initrd = os.path.join(OUT, "p9-guest.cpio")
     subprocess.check_call([
         os.path.join(SCRIPTS, "guest-initrd"), initrd, "--kernel", kernel, "--module", "virtiofs",
         "--add", os.path.join(icount.BIN, "fs_load") + ":/usr/bin/fs_load", "--add", tar + ":/bench.tar",
         "--add", os.path.join(SCRIPTS, "bench/p9-main") + ":/bin/bench", "--run", "/bin/bench"])
-    return initrd
-
-
-def command(plan, folder):
-    tar = archive(next(what.count for what in MEASURES if what.name == "tar"))
-    line = guest.lab_command(plan, folder, os.path.join(OUT, "9p-lab.console"), plan.timeout)
-    return line + [
-        "--", "env", "BUILD=" + BUILD, os.path.join(SCRIPTS, "bench/9p-lab"),
-        "--kernel", kernels.stock(plan.kernel).image, "--initrd", prepare(plan.kernel, tar), "--tar", tar,
-        "--rounds", str(plan.rounds), "--systems", ",".join(plan.systems), "--measures", ",".join(plan.measures)]
+    return initrd, tar
 
 
 def measure(plan):
-    """Boot the lab and measure; returns what 9p-lab wrote, even if the lab died in between."""
-    os.makedirs(OUT, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=OUT) as folder:
-        status = subprocess.call(command(plan, folder), stdin=subprocess.DEVNULL)
-        path = os.path.join(folder, "9p.json")
-        if status:
-            print(f"bench-9p: the lab ended with status {status}", file=sys.stderr, flush=True)
-        if not os.path.exists(path):
-            raise LabError("nothing was measured")
-        with open(path, encoding="utf-8") as file:
-            data = json.load(file)
-        data["complete"] = data["complete"] and not status
-        return data
+    """Boot the lab and measure; returns what 9p-lab wrote."""
+    initrd, tar = prepare(plan.kernel)
+    return boot.measure("9p", plan, initrd, ["--tar", tar, "--measures", ",".join(plan.measures)])
 
 
 def summary(rows):

@@ -5,23 +5,18 @@ As with the guests of bench-net, the lab has one CPU and a clock that counts ins
 wall's clock is asked for.
 """
 
-import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 
-from ferrylab import initramfs, kernels
-from ferrylab.errors import LabError
-from ferrylab.paths import SCRIPTS
+from ferrylab import initramfs
 
-from . import icount
+from . import boot, icount
+from .boot import OUT
 from .figures import keep
-from .guest import OUT, build_vmm, lab_command, run_lab
 from .vmm_systems import REFERENCES, VMMS
 
-TIMEOUT = 3600
 # Figure, its title, what it is to be at most beside the best QEMU, and how it is written.
 FIGURES = (("init_ms", "exec to init, ms", 0.7, ".1f"), ("cpu_ms", "CPU time, ms", None, ".1f"),
            ("memory_kib", "memory, KiB", 0.1, ".0f"), ("exits", "exits", None, ".0f"),
@@ -32,7 +27,7 @@ BINARY_KB_MAX = 500
 def prepare():
     """The VMM, and an initramfs of one program."""
     icount.programs()
-    build_vmm()
+    boot.build_vmm()
     archive = initramfs.Archive()
     archive.directory("dev")
     archive.node("dev/console", 5, 1)
@@ -43,22 +38,8 @@ def prepare():
 
 
 def measure(plan):
-    """Boot the lab and measure; returns what vmm-lab wrote, even if the lab died in between."""
-    os.makedirs(OUT, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=OUT) as folder:
-        line = lab_command(plan, folder, os.path.join(OUT, "vmm-lab.console"), TIMEOUT)
-        line += ["--", os.path.join(SCRIPTS, "bench/vmm-lab"), "--kernel", kernels.stock(plan.kernel).image,
-                 "--initrd", prepare(), "--rounds", str(plan.rounds), "--systems", ",".join(plan.systems)]
-        status = run_lab(line, folder)
-        path = os.path.join(folder, "vmm.json")
-        if status:
-            print(f"bench-vmm: the lab ended with status {status}", file=sys.stderr, flush=True)
-        if not os.path.exists(path):
-            raise LabError("nothing was measured")
-        with open(path, encoding="utf-8") as file:
-            data = json.load(file)
-        data["complete"] = data["complete"] and not status
-        return data
+    """Boot the lab and measure; returns what vmm-lab wrote."""
+    return boot.measure("vmm", plan, prepare(), [])
 
 
 def binary_kb(program):

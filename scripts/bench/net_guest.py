@@ -13,135 +13,48 @@ Each round gives the ratio of every system to the reference that was measured ne
 are the median of these ratios and where the middle half of them lies.
 """
 
-import glob
-import json
 import os
 import statistics
 import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 
-from ferrylab import kernels
-from ferrylab.errors import LabError
-from ferrylab.paths import BUILD, SCRIPTS, TOP, read
+from ferrylab.paths import SCRIPTS
 
-from . import icount
+from . import boot, icount
+from .boot import OUT
 from .figures import keep
 from .systems import REFERENCE, SYSTEMS
 
 TITLES = {"tcp-in": "TCP to guest", "tcp-out": "TCP from guest", "udp-in": "UDP to guest",
           "udp-out": "UDP from guest", "rr": "round trip"}
-OUT = os.path.join(BUILD, "bench")
-# Seconds; about 20 minutes are usual, and what has been measured by then is kept.
-TIMEOUT = 5400
-
-
-def build_vmm():
-    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    if subprocess.call(["make", "-s", "-C", TOP, "vmm"], stdin=subprocess.DEVNULL, stdout=2, env=env):
-        raise LabError("building the VMM failed")
 
 
 def prepare(kernel):
     """VMM, programs and the guest's initramfs."""
     icount.programs()
-    build_vmm()
+    boot.build_vmm()
     initrd = os.path.join(OUT, "guest.cpio")
     here = os.path.join(SCRIPTS, "bench")
     subprocess.check_call([
         os.path.join(SCRIPTS, "guest-initrd"), initrd, "--kernel", kernel,
         "--add", os.path.join(icount.BIN, "net_load") + ":/usr/bin/net_load",
-        "--add", os.path.join(here, "guest-rc") + ":/etc/rc",
-        "--add", os.path.join(here, "guest-main") + ":/bin/bench", "--run", "/bin/bench"])
+        "--add", os.path.join(here, "net-rc") + ":/etc/rc",
+        "--add", os.path.join(here, "net-main") + ":/bin/bench", "--run", "/bin/bench"])
     return initrd
 
 
-def emulators(parent):
-    """QEMU processes below a process."""
-    found, level = [], [parent]
-    while level:
-        children = []
-        for pid in level:
-            for path in glob.glob(f"/proc/{pid}/task/*/children"):
-                children += read(path, "").split()
-        found += [pid for pid in children if read(f"/proc/{pid}/comm", "").startswith("qemu-system")]
-        level = children
-    return found
-
-
-def cpu_seconds(pids):
-    """User and system time of processes."""
-    ticks = 0
-    for pid in pids:
-        fields = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def answer(lab, number, folder):
-    """Tell the lab what its emulator has used."""
-    path = os.path.join(folder, "meter." + number)
-    with open(path + ".new", "w", encoding="ascii") as file:
-        file.write(str(cpu_seconds(emulators(lab.pid))))
-    os.rename(path + ".new", path)
-
-
-def run_lab(line, folder):
-    """Run it, answering its questions; its exit status."""
-    with subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as lab:
-        for text in lab.stdout:
-            word = text.split()
-            if len(word) == 2 and word[0] == "meter":
-                answer(lab, word[1], folder)
-            else:
-                print(text, end="", flush=True)
-        status = lab.wait()
-    return status
-
-
-@dataclass
-class Plan:
-    """What to measure and how."""
-    kernel: str
-    rounds: int
+@dataclass(kw_only=True)
+class Plan(boot.Plan):
+    """About 20 minutes are usual, and what has been measured when the time is over is kept."""
     ms: int
-    systems: list
     measures: list
-    counted: bool
-    build: bool
-
-
-def lab_command(plan, folder, console, timeout):
-    """The lab of a plan, up to what it runs."""
-    line = [os.path.join(SCRIPTS, "lab"), "--kernel", plan.kernel, "--mem", "3072", "--timeout", str(timeout),
-            "--out", folder, "--console", console]
-    return line + (["--icount"] if plan.counted else []) + ([] if plan.build else ["--no-build"])
-
-
-def command(plan, folder):
-    kernel = kernels.stock(plan.kernel)
-    line = lab_command(plan, folder, os.path.join(OUT, "guest-lab.console"), TIMEOUT)
-    line += ["--", os.path.join(SCRIPTS, "bench/guest-lab"), "--kernel", kernel.image,
-             "--initrd", prepare(plan.kernel), "--rounds", str(plan.rounds), "--ms", str(plan.ms),
-             "--systems", ",".join(plan.systems), "--measures", ",".join(plan.measures)]
-    return line + (["--counted"] if plan.counted else [])
+    timeout: int = 5400
 
 
 def measure(plan):
-    """Boot the lab and measure; returns what guest-lab wrote, even if the lab died in between."""
-    os.makedirs(OUT, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=OUT) as folder:
-        status = run_lab(command(plan, folder), folder)
-        path = os.path.join(folder, "guest.json")
-        if status:
-            print(f"bench-net: the lab ended with status {status}", file=sys.stderr, flush=True)
-        if not os.path.exists(path):
-            raise LabError("nothing was measured")
-        with open(path, encoding="utf-8") as file:
-            data = json.load(file)
-        data["complete"] = data["complete"] and not status
-        return data
+    """Boot the lab and measure; returns what net-lab wrote."""
+    options = ["--ms", str(plan.ms), "--measures", ",".join(plan.measures)]
+    return boot.measure("net", plan, prepare(plan.kernel), options + (["--counted"] if plan.counted else []))
 
 
 def ratios(samples, system, reference, what):
