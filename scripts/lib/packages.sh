@@ -205,15 +205,25 @@ QEMU_PACKAGES=(qemu-system-x86 qemu-system-common qemu-system-data seabios)
 fetch_emulator() {
 	local own tree=$FERRY_CACHE/qemu
 	own=$(dpkg-query -W -f '${Version}' qemu-system-x86)
-	[ ! -e "$tree/.ferry-complete" ] && dpkg --compare-versions "${own#*:}" lt "$QEMU_WANTED" || return 0
+	if [ -e "$tree/.ferry-complete" ]; then
+		mend_emulator "$tree"
+		return
+	fi
+	dpkg --compare-versions "${own#*:}" lt "$QEMU_WANTED" || return 0
 	say "unpacking QEMU for the lab"
 	# The lists may be older than the mirror.
 	if use_private_sources && apt_private+=(-o APT::Default-Release=bookworm-backports) &&
 		{ unpack_emulator "$tree" || { update_private_lists; unpack_emulator "$tree"; }; }; then
 		touch "$tree/.ferry-complete"
+		mend_emulator "$tree"
 	else
 		say "no newer QEMU is to be had here: the lab's CPUs will take turns"
 	fi
+}
+
+mend_emulator() { # DIRECTORY
+	[ -e "$1/.ferry-mended" ] || ! "$SCRIPTS/lib/mend-qemu" "$1/usr/bin/qemu-system-x86_64" ||
+		touch "$1/.ferry-mended"
 }
 
 unpack_emulator() { # DIRECTORY

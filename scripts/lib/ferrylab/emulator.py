@@ -21,6 +21,11 @@ def in_cache():
     return os.path.exists(os.path.join(TREE, ".ferry-complete"))
 
 
+def mended():
+    """Whether scripts/lib/mend-qemu has done its work."""
+    return in_cache() and os.path.exists(os.path.join(TREE, ".ferry-mended"))
+
+
 def command():
     """The words that start it."""
     if not in_cache():
