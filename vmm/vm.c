@@ -63,7 +63,7 @@ static int vm_create_board(struct vm *vm, struct error *e)
 	};
 	static const struct pci_window window = {
 		.ecam = X86_ECAM, .mmio = X86_PCI_MMIO, .mmio_size = X86_PCI_MMIO_SIZE,
-		.port = X86_PORT_PCI,
+		.port = X86_PORT_PCI, .ports = X86_PORT_PCI_BARS,
 	};
 	struct machine *m = &vm->machine;
 	int ret;

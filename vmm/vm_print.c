@@ -119,17 +119,24 @@ void vm_print_block(FILE *out, struct json_object *ret)
 static void print_pci_device(FILE *out, struct json_object *d)
 {
 	struct json_object *id = member(d, "id"), *regions = member(d, "regions"), *r;
-	s64 at;
+	size_t i;
 
 	fprintf(out, "  Bus  0, device %3" PRId64 ", function 0:\n", monitor_get_int(d, "slot"));
 	fprintf(out, "    Class %04" PRIx64 ": PCI device %04" PRIx64 ":%04" PRIx64 "\n",
 		monitor_get_int(member(d, "class_info"), "class"), monitor_get_int(id, "vendor"),
 		monitor_get_int(id, "device"));
-	if (json_object_array_length(regions)) {
-		r = json_object_array_get_idx(regions, 0);
+	for (i = 0; i < json_object_array_length(regions); i++) {
+		s64 at, last;
+
+		r = json_object_array_get_idx(regions, i);
 		at = monitor_get_int(r, "address");
-		fprintf(out, "      BAR0: 32 bit memory at 0x%08" PRIx64 " [0x%08" PRIx64 "].\n",
-			at, at + monitor_get_int(r, "size") - 1);
+		last = at + monitor_get_int(r, "size") - 1;
+		if (!strcmp(monitor_get_string(r, "type"), "io"))
+			fprintf(out, "      BAR%" PRId64 ": I/O at 0x%04" PRIx64 " [0x%04" PRIx64
+				"].\n", monitor_get_int(r, "bar"), at, last);
+		else
+			fprintf(out, "      BAR%" PRId64 ": 32 bit memory at 0x%08" PRIx64
+				" [0x%08" PRIx64 "].\n", monitor_get_int(r, "bar"), at, last);
 	}
 	fprintf(out, "      id \"%s\"\n", monitor_get_string(d, "qdev_id"));
 }

@@ -113,21 +113,32 @@ int vm_query_block(void *opaque, struct json_object *args, struct json_object **
 	return 0;
 }
 
+static struct json_object *pci_region(struct json_object *list, int bar, const char *type,
+				      u32 address, u32 size)
+{
+	struct json_object *r = json_object_new_object();
+
+	monitor_add_int(r, "bar", bar);
+	monitor_add_string(r, "type", type);
+	monitor_add_int(r, "address", address);
+	monitor_add_int(r, "size", size);
+	json_object_array_add(list, r);
+	return r;
+}
+
 static struct json_object *pci_regions(const struct pci_dev *d)
 {
 	struct json_object *list = json_object_new_array(), *r;
 
-	if (!d->bar_size)
-		return list;
-	r = json_object_new_object();
-	monitor_add_int(r, "bar", 0);
-	monitor_add_string(r, "type", "memory");
-	monitor_add_int(r, "address", pci_get32(d, PCI_BASE_ADDRESS_0) &
-			(u32)PCI_BASE_ADDRESS_MEM_MASK);
-	monitor_add_int(r, "size", d->bar_size);
-	monitor_add_bool(r, "prefetch", false);
-	monitor_add_bool(r, "mem_type_64", false);
-	json_object_array_add(list, r);
+	if (d->bar_size) {
+		r = pci_region(list, 0, "memory", pci_get32(d, PCI_BASE_ADDRESS_0) &
+			       (u32)PCI_BASE_ADDRESS_MEM_MASK, d->bar_size);
+		monitor_add_bool(r, "prefetch", false);
+		monitor_add_bool(r, "mem_type_64", false);
+	}
+	if (d->ports_size)
+		pci_region(list, 1, "io", pci_get32(d, PCI_BASE_ADDRESS_1) &
+			   (u32)PCI_BASE_ADDRESS_IO_MASK, d->ports_size);
 	return list;
 }
 

@@ -131,14 +131,14 @@ int kvm_vm_ioctl(const struct kvm *k, unsigned long req, void *arg)
 	return ioctl(k->vmfd, req, arg) < 0 ? -errno : 0;
 }
 
-int kvm_ioeventfd(const struct kvm *k, u64 addr, int fd, bool assign)
+int kvm_ioeventfd(const struct kvm *k, u64 addr, u32 flags, int fd)
 {
 	struct kvm_ioeventfd io = {
 		.addr = addr,
 		/* Length 0 matches any write, and lets KVM skip the decoding of it. */
 		.len = k->ioeventfd_any_len ? 0 : 2,
 		.fd = fd,
-		.flags = assign ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN,
+		.flags = flags,
 	};
 
 	return kvm_vm_ioctl(k, KVM_IOEVENTFD, &io);

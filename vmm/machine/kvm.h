@@ -23,8 +23,8 @@ void kvm_destroy(struct kvm *k);
 /* An ioctl on the VM; 0 without doing anything in a machine without KVM. */
 int kvm_vm_ioctl(const struct kvm *k, unsigned long req, void *arg);
 
-/* Assign (or take back) an eventfd to a guest-physical or port write. */
-int kvm_ioeventfd(const struct kvm *k, u64 addr, int fd, bool assign);
+/* Assign an eventfd to writes of any size. @flags: KVM_IOEVENTFD_FLAG_PIO, _DEASSIGN. */
+int kvm_ioeventfd(const struct kvm *k, u64 addr, u32 flags, int fd);
 
 /* Set the level of @gsi. */
 int kvm_irq_line(const struct kvm *k, u32 gsi, bool level);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Role: the bus: configuration by ports 0xcf8/0xcfc and by ECAM, the window of
+ * Role: the bus: configuration by ports 0xcf8/0xcfc and by ECAM, the windows of
  *	BARs, slots.
  * Threads: main while building and plugging, vCPUs after.
  * Locks: the machine's lock is held by the caller once the guest runs.
@@ -107,12 +107,37 @@ static void bus_mmio_write(void *opaque, u64 off, u64 val, unsigned int size)
 		d->ops->bar_write(d, off, val, size);
 }
 
+/* Ports are only written: what is read from them is as if nobody answered. */
+static u64 bus_ports_read(void *opaque, u64 off, unsigned int size)
+{
+	(void)opaque, (void)off, (void)size;
+	return ~0ULL;
+}
+
+static void bus_ports_write(void *opaque, u64 off, u64 val, unsigned int size)
+{
+	struct pci_bus *b = opaque;
+	u32 port = b->at.ports + off;
+	unsigned int i;
+
+	for (i = 0; i < PCI_SLOTS; i++) {
+		struct pci_dev *d = b->slot[i];
+
+		if (!d || !d->ports_mapped || port < d->ports_mapped ||
+		    port + size > (u32)d->ports_mapped + d->ports_size)
+			continue;
+		d->ops->port_write(d, port - d->ports_mapped, val, size);
+		return;
+	}
+}
+
 int pci_bus_init(struct pci_bus *b, struct machine *m, const struct pci_window *at,
 		 struct error *e)
 {
 	static const struct bus_ops ecam = { bus_ecam_read, bus_ecam_write };
 	static const struct bus_ops port = { bus_port_read, bus_port_write };
 	static const struct bus_ops mmio = { bus_mmio_read, bus_mmio_write };
+	static const struct bus_ops ports = { bus_ports_read, bus_ports_write };
 	/* The number under which QEMU's generic host bridge is known. */
 	static const struct pci_ids bridge = { .vendor = 0x1b36, .device = 0x0008,
 					       .class_code = 0x060000 };
@@ -126,6 +151,8 @@ int pci_bus_init(struct pci_bus *b, struct machine *m, const struct pci_window *
 		ret = bus_add(&m->mmio, at->mmio, at->mmio_size, &mmio, b);
 	if (!ret)
 		ret = bus_add(&m->pio, at->port, PCI_PORTS, &port, b);
+	if (!ret)
+		ret = bus_add(&m->pio, at->ports, 0x10000 - at->ports, &ports, b);
 	return ret ? error_errno(e, ret, "PCI bus") : 0;
 }
 
@@ -183,6 +210,33 @@ static int bus_place_bar(const struct pci_bus *b, struct pci_dev *d)
 	return -ENOSPC;
 }
 
+static bool bus_ports_free(const struct pci_bus *b, u32 port, u32 size)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCI_SLOTS; i++) {
+		const struct pci_dev *d = b->slot[i];
+
+		if (d && port < (u32)d->ports_initial + d->ports_size &&
+		    d->ports_initial < port + size)
+			return false;
+	}
+	return true;
+}
+
+/* Likewise; all slots with all that a BAR may have fit in. */
+static int bus_place_ports(const struct pci_bus *b, struct pci_dev *d)
+{
+	u32 port;
+
+	for (port = b->at.ports; port < 0x10000; port += d->ports_size)
+		if (bus_ports_free(b, port, d->ports_size)) {
+			d->ports_initial = port;
+			return 0;
+		}
+	return -ENOSPC;
+}
+
 int pci_plug(struct pci_bus *b, struct pci_dev *d, const char *addr, const char *name,
 	     struct error *e)
 {
@@ -191,7 +245,7 @@ int pci_plug(struct pci_bus *b, struct pci_dev *d, const char *addr, const char 
 
 	if (ret)
 		return ret;
-	if (d->bar_size && bus_place_bar(b, d))
+	if ((d->bar_size && bus_place_bar(b, d)) || (d->ports_size && bus_place_ports(b, d)))
 		return error_set(e, ENOSPC, "PCI: no address space for %s", name);
 	d->slot = slot;
 	d->bus = b;

@@ -58,6 +58,14 @@ void pci_dev_init(struct pci_dev *d, const struct pci_ops *ops, const struct pci
 		pci_set_writable(d, PCI_BASE_ADDRESS_0, ~(bar_size - 1), 4);
 }
 
+void pci_add_ports(struct pci_dev *d, u16 size)
+{
+	d->ports_size = size;
+	pci_set32(d, PCI_BASE_ADDRESS_1, PCI_BASE_ADDRESS_SPACE_IO);
+	pci_set_writable(d, PCI_BASE_ADDRESS_1, (u16)~(size - 1), 4);
+	d->writable[PCI_COMMAND] |= PCI_COMMAND_IO;
+}
+
 u8 pci_add_cap(struct pci_dev *d, u8 id, u8 len)
 {
 	u8 at = d->caps;
@@ -71,6 +79,18 @@ u8 pci_add_cap(struct pci_dev *d, u8 id, u8 len)
 	return at;
 }
 
+static void pci_move_ports(struct pci_dev *d)
+{
+	u16 port = 0;
+
+	if (pci_get16(d, PCI_COMMAND) & PCI_COMMAND_IO)
+		port = pci_get32(d, PCI_BASE_ADDRESS_1) & PCI_BASE_ADDRESS_IO_MASK;
+	if (!d->ports_size || port == d->ports_mapped)
+		return;
+	d->ports_mapped = port;
+	d->ops->bars_moved(d);
+}
+
 static void pci_move_bar(struct pci_dev *d)
 {
 	u64 addr = 0;
@@ -80,16 +100,19 @@ static void pci_move_bar(struct pci_dev *d)
 	if (!d->bar_size || addr == d->bar_mapped)
 		return;
 	d->bar_mapped = addr;
-	if (d->ops && d->ops->bar_moved)
-		d->ops->bar_moved(d, addr);
+	if (d->ops && d->ops->bars_moved)
+		d->ops->bars_moved(d);
 }
 
 void pci_dev_reset(struct pci_dev *d)
 {
 	pci_set16(d, PCI_COMMAND, 0);
 	pci_set32(d, PCI_BASE_ADDRESS_0, d->bar_initial);
+	if (d->ports_size)
+		pci_set32(d, PCI_BASE_ADDRESS_1, d->ports_initial | PCI_BASE_ADDRESS_SPACE_IO);
 	d->config[PCI_INTERRUPT_LINE] = 0;
 	pci_move_bar(d);
+	pci_move_ports(d);
 }
 
 u32 pci_config_read(struct pci_dev *d, u32 off, unsigned int size)
@@ -118,6 +141,7 @@ void pci_config_write(struct pci_dev *d, u32 off, u32 val, unsigned int size)
 		d->config[off + i] = (d->config[off + i] & ~mask) | (val & mask);
 	}
 	pci_move_bar(d);
+	pci_move_ports(d);
 	if (d->ops && d->ops->config_written)
 		d->ops->config_written(d, off, size);
 }

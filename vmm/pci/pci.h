@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * PCI: one bus, devices with one memory BAR and MSI-X. BARs are assigned when a device is
- * plugged in and may be moved by the guest.
+ * PCI: one bus, devices with one memory BAR, perhaps one of ports, and MSI-X. BARs are
+ * assigned when a device is plugged in and may be moved by the guest.
  */
 #ifndef FERRY_VMM_PCI_PCI_H
 #define FERRY_VMM_PCI_PCI_H
@@ -12,6 +12,7 @@
 
 #define PCI_SLOTS	32U
 #define PCI_CONFIG_SIZE	256U
+#define PCI_PORTS_MAX	256U		/* of one BAR, by the PCI specification */
 
 struct pci_dev;
 
@@ -21,8 +22,11 @@ struct pci_ops {
 	u64 (*bar_read)(struct pci_dev *d, u64 off, unsigned int size);
 	void (*bar_write)(struct pci_dev *d, u64 off, u64 val, unsigned int size);
 
-	/* The BAR answers at @addr from now on, or nowhere if that is 0. */
-	void (*bar_moved)(struct pci_dev *d, u64 addr);
+	/* Likewise of BAR 1, whose ports are only written; NULL without pci_add_ports(). */
+	void (*port_write)(struct pci_dev *d, u32 off, u32 val, unsigned int size);
+
+	/* A BAR answers elsewhere from now on: bar_mapped or ports_mapped has changed. */
+	void (*bars_moved)(struct pci_dev *d);
 
 	/* Configuration space that is more than bytes; NULL where there is none. */
 	bool (*config_read)(struct pci_dev *d, u32 off, unsigned int size, u32 *val);
@@ -38,6 +42,9 @@ struct pci_dev {
 	u32 bar_size;			/* a power of two, 0 without a BAR */
 	u64 bar_initial;		/* where it is put at reset */
 	u64 bar_mapped;			/* where it answers, 0 if nowhere */
+	u16 ports_size;			/* of BAR 1 likewise */
+	u16 ports_initial;
+	u16 ports_mapped;
 	u8 caps;			/* where the next capability goes */
 	u8 last_cap;			/* the capability to link it to, 0 at first */
 };
@@ -46,7 +53,8 @@ struct pci_window {
 	u64 ecam;
 	u64 mmio;
 	u64 mmio_size;
-	u16 port;
+	u16 port;			/* of the configuration */
+	u16 ports;			/* of BARs: from here to the last one */
 };
 
 struct pci_bus {
@@ -71,6 +79,9 @@ int pci_bus_init(struct pci_bus *b, struct machine *m, const struct pci_window *
 /* Fill in a device that answers nothing yet. */
 void pci_dev_init(struct pci_dev *d, const struct pci_ops *ops, const struct pci_ids *ids,
 		  u32 bar_size);
+
+/* Give it @size ports in BAR 1, a power of two from 4 to PCI_PORTS_MAX. */
+void pci_add_ports(struct pci_dev *d, u16 size);
 
 /* Append a capability of @len bytes, header included; its offset. */
 u8 pci_add_cap(struct pci_dev *d, u8 id, u8 len);

@@ -22,7 +22,7 @@ struct testvm {
 static inline int testvm_init(struct testvm *t, u64 ram)
 {
 	const struct pci_window window = { X86_ECAM, X86_PCI_MMIO, X86_PCI_MMIO_SIZE,
-					   X86_PORT_PCI };
+					   X86_PORT_PCI, X86_PORT_PCI_BARS };
 	struct error e;
 
 	memset(t, 0, sizeof(*t));

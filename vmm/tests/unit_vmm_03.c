@@ -252,13 +252,18 @@ TEST_F(regs, a_backend_that_fails_asks_for_a_reset)
 	EXPECT_EQ(DRIVER_UP, start_net(&self->t, self->bar, F_NET));
 }
 
+/* The capability of that kind behind @cap, or the first one behind 0. */
+static u8 next_cap(struct testvm *t, unsigned int slot, u8 cap, u8 id)
+{
+	do
+		cap = cfg_read(t, slot, cap ? cap + 1 : PCI_CAPABILITY_LIST, 1);
+	while (cap && cfg_read(t, slot, cap, 1) != id);
+	return cap;
+}
+
 static u8 msix_cap(struct testvm *t, unsigned int slot)
 {
-	u8 cap = cfg_read(t, slot, PCI_CAPABILITY_LIST, 1);
-
-	while (cap && cfg_read(t, slot, cap, 1) != PCI_CAP_ID_MSIX)
-		cap = cfg_read(t, slot, cap + 1, 1);
-	return cap;
+	return next_cap(t, slot, 0, PCI_CAP_ID_MSIX);
 }
 
 TEST_F(regs, a_masked_vector_keeps_what_is_pending)
@@ -357,6 +362,71 @@ TEST_F(regs, the_control_queue_answers)
 	EXPECT_EQ(0x56, mmio_read(t, self->bar + DEVICE + 5, 1));
 }
 
+/* How often the queue has been kicked since the last time; nobody else looks. */
+static u64 kicks(const struct virtq *q)
+{
+	eventfd_t n = 0;
+
+	return eventfd_read(q->kick_fd, &n) ? 0 : n;
+}
+
+TEST_F(regs, ports_notify_as_the_memory_does)
+{
+	const struct virtq *q = self->net.v.queue;
+	struct testvm *t = &self->t;
+	u32 bar = cfg_read(t, NET_SLOT, PCI_BASE_ADDRESS_1, 4), port = bar & ~3U;
+
+	ASSERT_EQ(DRIVER_UP, start_net(t, self->bar, F_NET));
+	EXPECT_EQ(PCI_BASE_ADDRESS_SPACE_IO, bar & 3);
+	EXPECT_LE(X86_PORT_PCI_BARS, port);
+	/* Not before they are switched on. */
+	testvm_access(t, &t->m.pio, port + 4, 1, 2, true);
+	EXPECT_EQ(0, kicks(&q[1]));
+	cfg_write(t, NET_SLOT, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_IO, 2);
+	testvm_access(t, &t->m.pio, port + 4, 1, 2, true);
+	EXPECT_EQ(1, kicks(&q[1]));
+	EXPECT_EQ(0, kicks(&q[0]));
+	mmio_write(t, self->bar + NOTIFY + 4, 1, 2);
+	EXPECT_EQ(1, kicks(&q[1]));
+	/* There are as many as queues, up to a power of two; behind the last one, nothing. */
+	testvm_access(t, &t->m.pio, port + 4 * (2 * PAIRS + 1), 1, 2, true);
+	testvm_access(t, &t->m.pio, port + 32, 1, 2, true);
+	testvm_access(t, &t->m.pio, port - 1, 1, 4, true);
+	EXPECT_EQ(0, kicks(&q[0]));
+	EXPECT_EQ(0xffff, testvm_access(t, &t->m.pio, port, 0, 2, false));
+
+	cfg_write(t, NET_SLOT, PCI_BASE_ADDRESS_1, 0xffffffff, 4);
+	EXPECT_EQ(0xffe1, cfg_read(t, NET_SLOT, PCI_BASE_ADDRESS_1, 4));
+	cfg_write(t, NET_SLOT, PCI_BASE_ADDRESS_1, 0xff20, 4);
+	testvm_access(t, &t->m.pio, port + 4, 1, 2, true);
+	EXPECT_EQ(0, kicks(&q[1]));
+	testvm_access(t, &t->m.pio, 0xff24, 1, 2, true);
+	EXPECT_EQ(1, kicks(&q[1]));
+	testvm_access(t, &t->m.pio, 0xffff, 1, 4, true);
+	pci_bus_reset(&t->pci);
+	EXPECT_EQ(bar, cfg_read(t, NET_SLOT, PCI_BASE_ADDRESS_1, 4));
+	testvm_access(t, &t->m.pio, port + 4, 1, 2, true);
+	EXPECT_EQ(0, kicks(&q[1]));
+}
+
+TEST_F(regs, drivers_find_the_ports_first)
+{
+	static const u8 bars[] = { 1, 0 };
+	struct testvm *t = &self->t;
+	unsigned int n = 0;
+	u8 cap = 0;
+
+	while ((cap = next_cap(t, NET_SLOT, cap, PCI_CAP_ID_VNDR))) {
+		if (cfg_read(t, NET_SLOT, cap + 3, 1) != VIRTIO_PCI_CAP_NOTIFY_CFG)
+			continue;
+		ASSERT_GT(ARRAY_SIZE(bars), n);
+		EXPECT_EQ(bars[n++], cfg_read(t, NET_SLOT, cap + 4, 1));
+		EXPECT_EQ(4 * (2 * PAIRS + 1), cfg_read(t, NET_SLOT, cap + 12, 4));
+		EXPECT_EQ(4, cfg_read(t, NET_SLOT, cap + 16, 4));
+	}
+	EXPECT_EQ(ARRAY_SIZE(bars), n);
+}
+
 TEST_F(regs, a_broken_control_queue_asks_for_a_reset)
 {
 	struct virtq *q = &self->net.v.queue[2 * PAIRS];
@@ -419,6 +489,11 @@ static void wild_access(struct testvm *t, u64 *seed, u64 bar)
 
 	if (r % 3 == 0)
 		val %= RAM_SIZE;
+	if (r % 16 == 2) {
+		testvm_access(t, &t->m.pio, X86_PORT_PCI_BARS + (r >> 8) % 64, val,
+			      size > 4 ? 4 : size, r & 1 << 20);
+		return;
+	}
 	if (r % 16 < 2) {
 		testvm_access(t, &t->m.pio, X86_PORT_PCI + (r >> 8) % 8, val,
 			      size > 4 ? 4 : size, r & 1 << 20);
@@ -439,8 +514,8 @@ TEST_F(regs, a_wild_guest_breaks_nothing)
 		virtio_pci_reset(&self->net_pci);
 		virtio_pci_reset(&self->rng_pci);
 		pci_bus_reset(&t->pci);
-		cfg_write(t, NET_SLOT, PCI_COMMAND, 6, 2);
-		cfg_write(t, RNG_SLOT, PCI_COMMAND, 6, 2);
+		cfg_write(t, NET_SLOT, PCI_COMMAND, 7, 2);
+		cfg_write(t, RNG_SLOT, PCI_COMMAND, 7, 2);
 		start_net(t, self->bar, F_NET | (round % 2 ? VIRTIO_BIT(F_RING_PACKED) : 0));
 		negotiate(t, rng_bar, F_V1 | (round % 2 ? VIRTIO_BIT(F_RING_PACKED) : 0));
 		setup_queue(t, rng_bar, 0, 64, 0x250000);

@@ -42,7 +42,8 @@ static bool bars_are_apart(const struct pci_bus *b)
 	for (i = 1; i < PCI_SLOTS; i++)
 		for (k = i + 1; k < PCI_SLOTS; k++)
 			if (b->slot[i] && b->slot[k] &&
-			    b->slot[i]->bar_initial == b->slot[k]->bar_initial)
+			    (b->slot[i]->bar_initial == b->slot[k]->bar_initial ||
+			     b->slot[i]->ports_initial == b->slot[k]->ports_initial))
 				return false;
 	return true;
 }

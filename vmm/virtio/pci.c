@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Role: a virtio device's registers on PCI. Follows the virtio specification 1.3,
- *	"Virtio Over PCI Bus". One BAR holds everything:
+ *	"Virtio Over PCI Bus". BAR 0 holds everything:
  *
  *	0x0000 common configuration	0x1000 ISR
  *	0x2000 device configuration	0x3000 notifications, 4 bytes a queue
  *	0x4000 MSI-X pending bits	0x8000 MSI-X table
  *
+ *	BAR 1 is the same notifications by ports, which a driver prefers: to carry out a
+ *	guest's write to memory KVM may have to decode an instruction, but not for an OUT.
+ *
  * Threads: main while building and resetting, vCPUs after. Notifications do not
- *	come here: each queue has an ioeventfd on its 4 bytes.
+ *	come here: each queue has ioeventfds on its 4 bytes and its 4 ports.
  * Locks: the machine's lock is held by the caller once the guest runs.
  */
 #include "pci.h"
 
 #include <errno.h>
+#include <linux/kvm.h>
 #include <linux/virtio_pci.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,28 +87,39 @@ static u16 vp_vector(const struct virtio_pci *p, u16 vector)
 	return vector < p->msix.n_vectors ? vector : VIRTIO_MSI_NO_VECTOR;
 }
 
-static void vp_set_ioeventfd(struct virtio_pci *p, unsigned int i, u64 bar)
+/* Have an ioeventfd of queue @i at @to, 0 for nowhere, instead of at @at. */
+static void vp_move_ioeventfd(struct virtio_pci *p, unsigned int i, u64 *at, u64 to, u32 flags)
 {
-	struct virtq *q = &p->v->queue[i];
-	u64 at = bar && q->enabled ? bar + VP_NOTIFY + i * VP_NOTIFY_SIZE : 0;
+	const struct kvm *k = &p->v->m->kvm;
+	int fd = p->v->queue[i].kick_fd;
 
-	if (at == p->notify_at[i])
+	if (to == *at)
 		return;
-	if (p->notify_at[i])
-		kvm_ioeventfd(&p->v->m->kvm, p->notify_at[i], q->kick_fd, false);
-	p->notify_at[i] = 0;
-	/* If KVM refuses, the write comes to vp_bar_write(), which kicks as well. */
-	if (at && !kvm_ioeventfd(&p->v->m->kvm, at, q->kick_fd, true))
-		p->notify_at[i] = at;
+	if (*at)
+		kvm_ioeventfd(k, *at, flags | KVM_IOEVENTFD_FLAG_DEASSIGN, fd);
+	/* If KVM refuses, the write comes to vp_notified(), which kicks as well. */
+	*at = to && !kvm_ioeventfd(k, to, flags, fd) ? to : 0;
 }
 
-static void vp_bar_moved(struct pci_dev *d, u64 addr)
+/* By what the BARs and the queue are now. */
+static void vp_set_ioeventfds(struct virtio_pci *p, unsigned int i)
+{
+	u64 memory = p->pci.bar_mapped, port = p->pci.ports_mapped, off = i * VP_NOTIFY_SIZE;
+	bool enabled = p->v->queue[i].enabled;
+
+	vp_move_ioeventfd(p, i, &p->notify[i].memory,
+			  enabled && memory ? memory + VP_NOTIFY + off : 0, 0);
+	vp_move_ioeventfd(p, i, &p->notify[i].port, enabled && port ? port + off : 0,
+			  KVM_IOEVENTFD_FLAG_PIO);
+}
+
+static void vp_bars_moved(struct pci_dev *d)
 {
 	struct virtio_pci *p = container_of(d, struct virtio_pci, pci);
 	unsigned int i;
 
 	for (i = 0; i < p->v->n_queues; i++)
-		vp_set_ioeventfd(p, i, addr);
+		vp_set_ioeventfds(p, i);
 }
 
 static void vp_enable_queue(struct virtio_pci *p, unsigned int i)
@@ -112,7 +127,7 @@ static void vp_enable_queue(struct virtio_pci *p, unsigned int i)
 	if (p->v->running)
 		return;
 	if (virtio_enable_queue(p->v, i))
-		vp_set_ioeventfd(p, i, p->pci.bar_mapped);
+		vp_set_ioeventfds(p, i);
 }
 
 /* What a driver's reset undoes here, beside the device's own state. */
@@ -124,7 +139,7 @@ static void vp_driver_reset(struct virtio_pci *p)
 	p->config_vector = VIRTIO_MSI_NO_VECTOR;
 	msix_bind(&p->msix, p->v->n_queues, p->v->config_fd, VIRTIO_MSI_NO_VECTOR);
 	for (i = 0; i < p->v->n_queues; i++) {
-		vp_set_ioeventfd(p, i, 0);
+		vp_set_ioeventfds(p, i);
 		p->queue_vector[i] = VIRTIO_MSI_NO_VECTOR;
 		msix_bind(&p->msix, i, p->v->queue[i].call_fd, VIRTIO_MSI_NO_VECTOR);
 	}
@@ -275,10 +290,24 @@ static u64 vp_bar_read(struct pci_dev *d, u64 off, unsigned int size)
 	return 0;
 }
 
+/* What no ioeventfd took. */
+static void vp_notified(struct virtio_pci *p, u64 off)
+{
+	u64 queue = off / VP_NOTIFY_SIZE;
+
+	if (queue < p->v->n_queues)
+		eventfd_write(p->v->queue[queue].kick_fd, 1);
+}
+
+static void vp_port_write(struct pci_dev *d, u32 off, u32 val, unsigned int size)
+{
+	(void)val, (void)size;
+	vp_notified(container_of(d, struct virtio_pci, pci), off);
+}
+
 static void vp_bar_write(struct pci_dev *d, u64 off, u64 val, unsigned int size)
 {
 	struct virtio_pci *p = container_of(d, struct virtio_pci, pci);
-	u64 queue;
 
 	if (msix_bar_write(&p->msix, off, val, size))
 		return;
@@ -290,9 +319,7 @@ static void vp_bar_write(struct pci_dev *d, u64 off, u64 val, unsigned int size)
 		vp_device_write(p, off - VP_DEVICE, val, size);
 		break;
 	case VP_NOTIFY / VP_REGION:
-		queue = (off - VP_NOTIFY) / VP_NOTIFY_SIZE;
-		if (queue < p->v->n_queues)
-			eventfd_write(p->v->queue[queue].kick_fd, 1);
+		vp_notified(p, off - VP_NOTIFY);
 		break;
 	}
 }
@@ -342,7 +369,8 @@ static void vp_config_written(struct pci_dev *d, u32 off, unsigned int size)
 static const struct pci_ops vp_pci_ops = {
 	.bar_read = vp_bar_read,
 	.bar_write = vp_bar_write,
-	.bar_moved = vp_bar_moved,
+	.port_write = vp_port_write,
+	.bars_moved = vp_bars_moved,
 	.config_read = vp_config_read,
 	.config_written = vp_config_written,
 };
@@ -358,6 +386,31 @@ static u8 vp_add_cap(struct pci_dev *d, u8 type, u32 off, u32 len, u8 size)
 	return at;
 }
 
+static void vp_add_notify_cap(struct virtio_pci *p, u8 bar, u32 off)
+{
+	struct pci_dev *d = &p->pci;
+	u8 at = vp_add_cap(d, VIRTIO_PCI_CAP_NOTIFY_CFG, off, p->v->n_queues * VP_NOTIFY_SIZE,
+			   sizeof(struct virtio_pci_notify_cap));
+
+	d->config[at + offsetof(struct virtio_pci_cap, bar)] = bar;
+	pci_set32(d, at + offsetof(struct virtio_pci_notify_cap, notify_off_multiplier),
+		  VP_NOTIFY_SIZE);
+}
+
+/* Of two capabilities of a kind a driver takes the first that it can use. */
+static void vp_add_notify_caps(struct virtio_pci *p)
+{
+	u32 size = p->v->n_queues * VP_NOTIFY_SIZE, ports = VP_NOTIFY_SIZE;
+
+	while (ports < size)
+		ports *= 2;
+	if (ports <= PCI_PORTS_MAX) {
+		pci_add_ports(&p->pci, ports);
+		vp_add_notify_cap(p, 1, 0);
+	}
+	vp_add_notify_cap(p, 0, VP_NOTIFY);
+}
+
 static void vp_add_caps(struct virtio_pci *p)
 {
 	struct pci_dev *d = &p->pci;
@@ -369,12 +422,7 @@ static void vp_add_caps(struct virtio_pci *p)
 	if (p->v->config_size)
 		vp_add_cap(d, VIRTIO_PCI_CAP_DEVICE_CFG, VP_DEVICE, p->v->config_size,
 			   sizeof(struct virtio_pci_cap));
-	at = vp_add_cap(d, VIRTIO_PCI_CAP_NOTIFY_CFG, VP_NOTIFY,
-			p->v->n_queues * VP_NOTIFY_SIZE,
-			sizeof(struct virtio_pci_notify_cap));
-	pci_set32(d, at + offsetof(struct virtio_pci_notify_cap, notify_off_multiplier),
-		  VP_NOTIFY_SIZE);
-
+	vp_add_notify_caps(p);
 	at = vp_add_cap(d, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, sizeof(struct virtio_pci_cfg_cap));
 	p->window_cap = at;
 	memset(d->writable + at + offsetof(struct virtio_pci_cap, offset), 0xff, 12);
@@ -398,8 +446,8 @@ int virtio_pci_init(struct virtio_pci *p, struct virtio_dev *v, struct pci_bus *
 	if (v->n_queues * VP_NOTIFY_SIZE > VP_REGION)
 		return error_set(e, EINVAL, "%s has too many queues", cfg->name);
 	p->queue_vector = calloc(v->n_queues, sizeof(*p->queue_vector));
-	p->notify_at = calloc(v->n_queues, sizeof(*p->notify_at));
-	if (!p->queue_vector || !p->notify_at)
+	p->notify = calloc(v->n_queues, sizeof(*p->notify));
+	if (!p->queue_vector || !p->notify)
 		return error_errno(e, ENOMEM, "%s", cfg->name);
 	pci_dev_init(&p->pci, &vp_pci_ops, &ids, VP_BAR_SIZE);
 	ret = msix_init(&p->msix, b->m, &p->pci, VP_MSIX_TABLE, VP_MSIX_PBA, cfg->vectors,
@@ -425,11 +473,13 @@ void virtio_pci_destroy(struct virtio_pci *p)
 	unsigned int i;
 
 	pci_unplug(&p->pci);
-	for (i = 0; p->notify_at && i < p->v->n_queues; i++)
-		vp_set_ioeventfd(p, i, 0);
+	for (i = 0; p->notify && i < p->v->n_queues; i++) {
+		vp_move_ioeventfd(p, i, &p->notify[i].memory, 0, 0);
+		vp_move_ioeventfd(p, i, &p->notify[i].port, 0, KVM_IOEVENTFD_FLAG_PIO);
+	}
 	msix_destroy(&p->msix);
 	free(p->queue_vector);
-	free(p->notify_at);
+	free(p->notify);
 	p->queue_vector = NULL;
-	p->notify_at = NULL;
+	p->notify = NULL;
 }

@@ -7,6 +7,12 @@
 #include "../pci/pci.h"
 #include "virtio.h"
 
+/* Where a queue's ioeventfds are: in memory and at a port, 0 if nowhere. */
+struct vp_notify {
+	u64 memory;
+	u64 port;
+};
+
 struct virtio_pci {
 	struct pci_dev pci;
 	struct msix msix;
@@ -15,7 +21,7 @@ struct virtio_pci {
 	u16 queue_select;
 	u16 config_vector;
 	u16 *queue_vector;
-	u64 *notify_at;		/* where a queue's ioeventfd is, 0 if nowhere */
+	struct vp_notify *notify;	/* of each queue */
 	u8 window_cap;		/* the capability that reaches the BAR through config */
 };
 

@@ -38,6 +38,8 @@ DefinitionBlock ("", "DSDT", 2, "FERRY ", "FERRYVMM", 1)
 				WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
 					0, 0, 0, 0, 1)
 				IO (Decode16, 0x0cf8, 0x0cf8, 1, 8)
+				WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+					0, 0x1000, 0xffff, 0, 0xf000)
 				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
 					NonCacheable, ReadWrite,
 					0, 0xc0000000, 0xdfffffff, 0, 0x20000000)

@@ -28,6 +28,7 @@
  *	0x600		ACPI sleep control and status, reset, event device
  *	0x610		PCI hot plug: slots to look at, slots to let go of, eject
  *	0xcf8		PCI configuration
+ *	0x1000		PCI: BARs of ports, up to the last one
  *
  * Interrupts
  *
@@ -68,6 +69,7 @@
 #define X86_PORT_ACPI_LEN	0x10
 #define X86_PORT_HOTPLUG	0x610
 #define X86_PORT_PCI		0xcf8
+#define X86_PORT_PCI_BARS	0x1000
 
 /* Offsets from X86_PORT_ACPI. */
 #define X86_ACPI_SLEEP_CONTROL	0
