@@ -34,11 +34,11 @@ def require():
         g.require(os.path.exists(program), f"{program} is not built")
 
 
-def initrd(name, script):
+def initrd(name, script, *programs):
     path = f"/tmp/guest-{name}.cpio"
     short = ".".join(os.uname().release.split(".")[:2])
     g.sh(os.path.join(g.TOP, "scripts/guest-initrd"), path, "--kernel", short, "--run", SHELL + script,
-         "--add", f"{P9_FILE}:/bin/p9_file")
+         *[word for what in (f"{P9_FILE}:/bin/p9_file", *programs) for word in ("--add", what)])
     return path
 
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * posix_fs DIRECTORY [NAME...]: every case, or those named, in KTAP. What runs as
- * somebody else than root is called NAME, user. One process for each case.
+ * posix_fs [-m MODE,...] DIRECTORY [NAME...]: every case, or those named, in KTAP. What
+ * runs as somebody else than root is called NAME.user. With -m what cannot hold for a 9P
+ * client of these modes is skipped. One process for each case.
  */
 #include <ftw.h>
 #include <grp.h>
@@ -100,12 +101,43 @@ static bool main_run(const struct posix_case *c, const char *place, bool user)
 	return !status;
 }
 
-static bool main_wanted(const char *name, char **argv)
+/* What is asked for, and how it went so far. */
+struct main_plan {
+	const char *modes;
+	const char *directory;
+	char **names;		/* all if there is none */
+	unsigned int n, failed;
+};
+
+static bool main_wanted(const struct main_plan *p, const char *name)
 {
-	for (; *argv; argv++)
-		if (!strcmp(*argv, name))
-			return true;
-	return false;
+	char **at = p->names;
+
+	while (*at && strcmp(*at, name))
+		at++;
+	return *at || !*p->names;
+}
+
+static void main_case(struct main_plan *p, const char *area, const struct posix_case *c, bool user)
+{
+	char place[512], whole[128], name[128 + sizeof(".user")];
+	const char *why;
+	bool held;
+
+	snprintf(whole, sizeof(whole), "%s.%s", area, c->name);
+	snprintf(name, sizeof(name), "%s%s", whole, user ? ".user" : "");
+	if (!main_wanted(p, name))
+		return;
+	p->n++;
+	why = posix_cannot(p->modes, whole);
+	if (why) {
+		printf("ok %u %s # SKIP %s\n", p->n, name, why);
+		return;
+	}
+	snprintf(place, sizeof(place), "%s/posix-%u", p->directory, p->n);
+	held = main_run(c, place, user);
+	p->failed += !held;
+	printf("%s %u %s\n", held ? "ok" : "not ok", p->n, name);
 }
 
 int main(int argc, char **argv)
@@ -113,30 +145,26 @@ int main(int argc, char **argv)
 	static const struct posix_area *const areas[] = {
 		&posix_names, &posix_attributes, &posix_files,
 	};
-	unsigned int n = 0, failed = 0;
-	char place[512], name[128];
+	struct main_plan p = { .modes = "" };
+	int option;
 
-	if (argc < 2 || geteuid()) {
-		fprintf(stderr, "usage, as root: posix_fs DIRECTORY [NAME...]\n");
+	while ((option = getopt(argc, argv, "m:")) == 'm')
+		p.modes = optarg;
+	if (option != -1 || optind == argc || geteuid()) {
+		fprintf(stderr, "usage, as root: posix_fs [-m MODE,...] DIRECTORY [NAME...]\n");
 		return 2;
 	}
+	p.directory = argv[optind];
+	p.names = argv + optind + 1;
 	printf("TAP version 13\n");
 	for (unsigned int a = 0; a < sizeof(areas) / sizeof(areas[0]); a++)
-		for (unsigned int i = 0; i < areas[a]->nr * 2; i++) {
-			const struct posix_case *c = &areas[a]->cases[i / 2];
-			bool user = i % 2, held;
+		for (unsigned int i = 0; i < areas[a]->nr; i++) {
+			const struct posix_case *c = &areas[a]->cases[i];
 
-			snprintf(name, sizeof(name), "%s.%s%s", areas[a]->name, c->name,
-				 user ? ".user" : "");
-			if (user && c->who == POSIX_ROOT)
-				continue;
-			if (argc > 2 && !main_wanted(name, argv + 2))
-				continue;
-			snprintf(place, sizeof(place), "%s/posix-%u", argv[1], ++n);
-			held = main_run(c, place, user);
-			failed += !held;
-			printf("%s %u %s\n", held ? "ok" : "not ok", n, name);
+			main_case(&p, areas[a]->name, c, false);
+			if (c->who != POSIX_ROOT)
+				main_case(&p, areas[a]->name, c, true);
 		}
-	printf("1..%u\n", n);
-	return failed || !n;
+	printf("1..%u\n", p.n);
+	return p.failed || !p.n;
 }

@@ -68,6 +68,8 @@ extern const struct posix_area posix_names, posix_attributes, posix_files;
 		FAIL("%s: %s, not " #no, #call, strerror(errno));		\
 } while (0)
 
+/* Why a case cannot hold for a client of these modes, separated by commas; NULL: it can. */
+const char *posix_cannot(const char *modes, const char *name);
 /* Make a file of @mode with @text in it. */
 void posix_put(const char *name, const char *text, mode_t mode);
 /* Whether a file holds just that. */
