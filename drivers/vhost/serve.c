@@ -10,6 +10,7 @@
 #include <linux/ratelimit.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 
 #include "trace.h"
 #include "vhost.h"
@@ -183,7 +184,8 @@ EXPORT_SYMBOL_GPL(ferry_vq_idle);
  * Spins for as long as VHOST_SET_VRING_BUSYLOOP_TIMEOUT allows at most, and
  * never longer than FERRY_POLL_MAX_NS: twice
  * as long after a poll that paid, half as long after one that did not. Never
- * with preemption off, and not while another queue waits for this worker.
+ * with preemption off, and not while another queue waits for this worker or
+ * another task for this CPU: it may be the vCPU that work would come from.
  *
  * Return: whether work came.
  */
@@ -199,7 +201,8 @@ bool ferry_vq_busy_poll(struct ferry_vq *vq, bool (*ready)(struct ferry_vq *vq))
 	vq->stats.polls++;
 	do {
 		paid = ready ? ready(vq) : vr->ops->pending(vr) > 0;
-		if (paid || need_resched() || signal_pending(current) || ferry_vq_others_wait(vq))
+		if (paid || !single_task_running() || need_resched() ||
+		    signal_pending(current) || ferry_vq_others_wait(vq))
 			break;
 		cpu_relax();
 	} while (local_clock() < end);

@@ -19,7 +19,7 @@ MANY = 2000
 LONG = "n" * 255
 DATA = os.urandom(500001)
 EXPORTS = {"mapped": "security_model=mapped-xattr,dmode=0750",
-           "pass": "security_model=passthrough",
+           "pass": "security_model=passthrough,poll-us=20",
            "none": "security_model=none",
            "ro": "security_model=mapped,readonly=on"}
 CACHES = ("none", "mmap", "loose")
@@ -212,6 +212,8 @@ def by_module(queues):
     assert sorted(queue["ring"] for queue in queues) == ["packed", "split", "split", "split"], queues
     assert all(queue["state"] == "running" and queue["chains"] > 10 for queue in queues), queues
     assert sum(queue["bytes"] for queue in queues) > (4 * len(PAIRS) + 3) * len(DATA), queues
+    # Of the export that asks for it, the queue polls.
+    assert sum(queue["polls"] > 0 for queue in queues) == 1, queues
 
 
 def read(*path):

@@ -41,6 +41,8 @@ static int fsdev_open_vhost(struct fsdev *fs, struct error *e)
 	if (fd < 0)
 		return fd;
 	ret = vhost_init(&fs->vhost, fs->m, fd, e);
+	if (!ret)
+		ret = vhost_set_poll(&fs->vhost, 1, fs->cfg->poll_us, e);
 	return ret ?: vhost_9p_probe(&fs->vhost, &fs->export, e);
 }
 

@@ -20,6 +20,7 @@ struct fsdev_config {
 	u32 uid, gid;		/* FERRY_9P_SELF: our own */
 	bool guest_checks;
 	u64 msize, xattr_bytes;	/* 0: as much as the server gives */
+	u32 poll_us;		/* of vhost */
 	u32 fids;
 
 	/* Concluded from these, and from the device, by options/. */

@@ -25,6 +25,19 @@ int vhost_ioctl(const struct vhost *vh, unsigned long req, const void *arg)
 	return ioctl(vh->fd, req, arg) < 0 ? -errno : 0;
 }
 
+int vhost_set_poll(const struct vhost *vh, unsigned int n, u32 us, struct error *e)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < n && us && !ret; i++) {
+		struct vhost_vring_state s = { .index = i, .num = us };
+
+		ret = vhost_ioctl(vh, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &s);
+	}
+	return ret ? error_errno(e, ret, "vhost: poll-us=%u was refused", us) : 0;
+}
+
 int vhost_set_file(const struct vhost *vh, unsigned long req, unsigned int i, int fd)
 {
 	struct vhost_vring_file f = { .index = i, .fd = fd };

@@ -31,6 +31,8 @@ void vhost_destroy(struct vhost *vh);
 
 /* One ioctl; 0 or a negative errno. */
 int vhost_ioctl(const struct vhost *vh, unsigned long req, const void *arg);
+/* Have the kernel spin for up to @us before it lets one of @n queues sleep; 0: not at all. */
+int vhost_set_poll(const struct vhost *vh, unsigned int n, u32 us, struct error *e);
 int vhost_set_file(const struct vhost *vh, unsigned long req, unsigned int i, int fd);
 
 /**

@@ -10,27 +10,11 @@
 
 #define VHOST_NET_QUEUES	2U
 
-static int vhost_net_set_poll(const struct vhost *vh, u32 poll_us)
-{
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < VHOST_NET_QUEUES && poll_us && !ret; i++) {
-		struct vhost_vring_state s = { .index = i, .num = poll_us };
-
-		ret = vhost_ioctl(vh, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &s);
-	}
-	return ret;
-}
-
 int vhost_net_init(struct vhost *vh, struct machine *m, int fd, u32 poll_us, struct error *e)
 {
 	int ret = vhost_init(vh, m, fd, e);
 
-	if (ret)
-		return ret;
-	ret = vhost_net_set_poll(vh, poll_us);
-	return ret ? error_errno(e, ret, "vhost: poll-us=%u was refused", poll_us) : 0;
+	return ret ?: vhost_set_poll(vh, VHOST_NET_QUEUES, poll_us, e);
 }
 
 static u64 vhost_net_features(const struct virtio_dev *v, bool tap_has_hdr)

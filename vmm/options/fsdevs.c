@@ -51,7 +51,9 @@ struct virtfs_config {
 	{ "fids", OPT_UINT, FSDEV(fids), 1, 65536, .def = "65536",	\
 	  .help = "files in use at most" },				\
 	{ "xattr_bytes", OPT_SIZE, FSDEV(xattr_bytes), 1, 16 << 20, .def = "16M", \
-	  .help = "bytes of extended attributes held at most" }
+	  .help = "bytes of extended attributes held at most" },	\
+	{ "poll-us", OPT_UINT, FSDEV(poll_us), 0, 1000000, .def = "0",	\
+	  .help = "microseconds of busy polling before the kernel sleeps" }
 
 static const struct opt_row fsdev_rows[] = { FSDEV_ROWS };
 
