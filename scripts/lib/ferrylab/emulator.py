@@ -13,6 +13,8 @@ TREE = os.path.join(CACHE, "qemu")
 # From here on a page is locked while TCG translates from it, so that no CPU keeps an instruction
 # that another one has already patched away.
 THREADS_SINCE = (8, 1)
+# From here on the emulated processor has the short forms of fast string instructions.
+FAST_STRINGS_SINCE = (8, 0)
 # From here on plugins of the first interface are refused.
 PLUGINS_2_SINCE = (9, 0)
 
@@ -50,6 +52,17 @@ def version():
 def plugins():
     """The version of the interface that its plugins have."""
     return 2 if version() >= PLUGINS_2_SINCE else 1
+
+
+def cpu(counting):
+    """The lab's processor.
+
+    Of a string instruction TCG counts every byte as an instruction, where processors move 32 and
+    more of them in a cycle.  Where instructions are counted the processor therefore has no fast ones,
+    so that kernels copy and clear by words, as unrolled loops do.
+    """
+    slow = ("erms", "fsrm", *(("fsrs", "fsrc", "fzrm") if version() >= FAST_STRINGS_SINCE else ()))
+    return ",".join(["max", "+svm", "-la57", *("-" + name for name in slow if counting)])
 
 
 def accel():
