@@ -86,7 +86,7 @@ static inline int hotplug_rig_build(struct hotplug_rig *r)
 	if (machine_init(m, &r->e))
 		return -1;
 	m->kvm.max_gsi = 1024;
-	if (ram_init(&m->ram, 8 * MIB, X86_RAM_END, X86_RAM_ABOVE_4G, &r->e) ||
+	if (ram_init(&m->ram, 64 * MIB, X86_RAM_END, X86_RAM_ABOVE_4G, &r->e) ||
 	    irq_init(&m->irq, &m->kvm, &r->e) ||
 	    acpi_pm_init(&r->vm.pm, m, &layout, &r->e) ||
 	    pci_bus_init(&r->vm.pci, m, &window, &r->e) || vm_hotplug_init(&r->vm, &r->e))
