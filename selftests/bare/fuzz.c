@@ -147,6 +147,7 @@ static void fuzz_vector(struct fuzz *f)
 	mem_write(at + 4, rng_one_in(r, 8) ? value(r) : 0, 4);
 	mem_write(at + 8, 32 + rng_below(r, 224), 4);
 	mem_write(at + 12, rng_below(r, 2), 4);
+	/* Its capabilities, too: those of MSI-X and of the window into the BAR. */
 	pci_write(d->slot, 0x40 + 4 * rng_below(r, 32), rng_one_in(r, 2) ? value(r) : 0);
 	device_heal(d);
 }
@@ -177,7 +178,7 @@ static void fuzz_memory(struct fuzz *f)
 		at = f->vectors ? BARE_IOAPIC + 16 * rng_below(r, 2) : BARE_IOAPIC + 0x40;
 		break;
 	case 2:
-		/* Beside its command register a local APIC's own do no harm. */
+		/* A local APIC's command and its own vectors could be an INIT as well. */
 		at = BARE_LAPIC + 16 * rng_below(r, 64);
 		if (!f->vectors && (at & 0xfff) >= 0x300)
 			at = BARE_LAPIC + 0x20;
