@@ -22,6 +22,8 @@ typedef uint64_t u64;
 #define BARE_ECAM	0xe0000000ULL
 #define BARE_IOAPIC	0xfec00000ULL
 #define BARE_LAPIC	0xfee00000ULL
+#define PORT_RESET	0x604
+#define RESET_VALUE	1
 
 struct rng {
 	u64 state;

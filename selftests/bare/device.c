@@ -306,6 +306,27 @@ static bool queue_usable(const struct queue *q)
 	return q->enabled && in_arena(q->desc) && in_arena(q->driver) && in_arena(q->device);
 }
 
+/* Which pieces are whose: mostly as it should be. */
+static void chain_divide(struct chain *c, enum request_shape shape, struct rng *r)
+{
+	if (rng_one_in(r, 32)) {
+		c->out = rng_below(r, c->n + 1);
+		return;
+	}
+	switch (shape) {
+	case REQUEST_EMPTY:
+		c->out = 0;
+		break;
+	case REQUEST_SENDS:
+		c->out = c->n;
+		break;
+	case REQUEST_ASKS:
+	case REQUEST_CARRIES:
+		c->n += c->n == 1;
+		c->out = shape == REQUEST_ASKS ? 1 : c->n - 1;
+	}
+}
+
 void device_offer(struct device *d, u32 i, struct rng *r)
 {
 	struct chain c = { .n = 1 + rng_below(r, PIECES), .first = arena_address(r, 16) };
@@ -316,14 +337,7 @@ void device_offer(struct device *d, u32 i, struct rng *r)
 	if (!queue_usable(q) || (queue_full(d, q, c.n) && !rng_one_in(r, 256)))
 		return;
 	req = request_fill(d, i, c.first, r);
-	c.out = rng_below(r, c.n + 1);
-	/* A request is read, an answer comes last. */
-	if (req.len && !rng_one_in(r, 32)) {
-		c.n += c.n == 1;
-		c.out = req.carries ? c.n - 1 : 1;
-	} else if (!req.len && !rng_one_in(r, 32)) {
-		c.out = 0;
-	}
+	chain_divide(&c, req.shape, r);
 	c.len = req.len ? req.len : buffer_length(r);
 	if (d->features >> F_PACKED & 1) {
 		offer_packed(q, &c, r);

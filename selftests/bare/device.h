@@ -47,10 +47,18 @@ void device_kick(const struct device *d, u32 i);
 /* An address for a buffer, aligned to @align. */
 u64 arena_address(struct rng *r, u32 align);
 
+/* Who writes the pieces of a chain. */
+enum request_shape {
+	REQUEST_EMPTY,		/* the device all of them */
+	REQUEST_SENDS,		/* the driver all of them */
+	REQUEST_ASKS,		/* the driver the first */
+	REQUEST_CARRIES,	/* the device the last */
+};
+
 /* The first piece of a chain: a request as the device's driver would begin it. */
 struct request {
-	u32 len;		/* 0: the device is to write */
-	bool carries;		/* all behind it but the last piece is the driver's as well */
+	enum request_shape shape;
+	u32 len;		/* 0 if it is empty */
 };
 
 struct request request_fill(const struct device *d, u32 queue, u64 at, struct rng *r);

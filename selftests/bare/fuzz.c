@@ -10,10 +10,13 @@
  */
 #include "fuzz.h"
 
-#define HEAL		64U
+#define HEAL		64U	/* operations until devices are where they were */
+#define END		1024U	/* until the guest ends itself, on the average */
 
 #define PORT_KBD	0x64
+#define KBD_RESET	0xfe
 #define PORT_ACPI	0x600
+#define POWER_OFF	0x34
 #define PORT_ACPI_END	0x608
 #define PORT_EJECT	0x618
 #define PORT_EJECT_END	0x61c
@@ -220,6 +223,21 @@ static void fuzz_requests(struct fuzz *f)
 	device_kick(d, i);
 }
 
+/* The ways to an end that take more than chance. */
+static void fuzz_end(struct fuzz *f)
+{
+	switch (rng_below(&f->rng, 8)) {
+	case 0:
+		io_write(PORT_ACPI, POWER_OFF, 1);
+		break;
+	case 1 ... 3:
+		io_write(PORT_KBD, KBD_RESET, 1);
+		break;
+	default:
+		io_write(PORT_RESET, RESET_VALUE, 1);
+	}
+}
+
 static void fuzz_any(struct fuzz *f)
 {
 	u32 what = rng_below(&f->rng, 200);
@@ -251,6 +269,8 @@ void fuzz_once(struct fuzz *f)
 	if (++f->operations % HEAL == 0)
 		for (i = 0; i < f->n_devices; i++)
 			device_heal(&f->device[i]);
+	if (f->ends && rng_one_in(&f->rng, END))
+		fuzz_end(f);
 	fuzz_any(f);
 }
 

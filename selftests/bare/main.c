@@ -18,8 +18,6 @@
 #define ROUNDS		4U	/* of requests in each queue, in one life */
 #define PAUSE		64U	/* accesses that do nothing, while they are served */
 #define PORT_DELAY	0x80
-#define PORT_RESET	0x604	/* see vmm/x86/map.h */
-#define RESET_VALUE	1
 
 static void print_beat(u64 generation, u64 operations)
 {

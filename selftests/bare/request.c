@@ -176,17 +176,30 @@ static u32 fill(const struct device *d, u32 queue, u64 at, struct rng *r)
 	}
 }
 
+static enum request_shape shape(const struct device *d, u32 queue, u64 at)
+{
+	u32 type;
+
+	switch (d->type) {
+	case VIRTIO_NET:
+		return queue == d->n_queues - 1 ? REQUEST_ASKS : REQUEST_SENDS;
+	case VIRTIO_BLK:
+		type = mem_read(at, 1);
+		return type == BLK_OUT || type >= BLK_DISCARD ? REQUEST_CARRIES : REQUEST_ASKS;
+	case VIRTIO_9P:
+		return REQUEST_ASKS;
+	default:
+		return REQUEST_SENDS;
+	}
+}
+
 struct request request_fill(const struct device *d, u32 queue, u64 at, struct rng *r)
 {
 	struct request req = { 0 };
-	u32 type;
 
-	if (rng_one_in(r, 64)) {
-		req.len = fill_random(at, 8 + rng_below(r, 64), r);
-		return req;
-	}
-	req.len = fill(d, queue, at, r);
-	type = mem_read(at, 1);
-	req.carries = d->type == VIRTIO_BLK && (type == BLK_OUT || type >= BLK_DISCARD);
+	req.len = rng_one_in(r, 64) ? fill_random(at, 8 + rng_below(r, 64), r) :
+				      fill(d, queue, at, r);
+	if (req.len)
+		req.shape = shape(d, queue, at);
 	return req;
 }
