@@ -133,6 +133,8 @@ int legacy_init(struct legacy *l, struct machine *m, const struct legacy_ports *
 	int ret;
 
 	*l = (struct legacy){ .m = m };
+	/* gmtime_r() opens a file the first time, which a vCPU in the sandbox may not. */
+	tzset();
 	ret = bus_add(&m->pio, p->speaker, 1, &speaker, l);
 	if (!ret)
 		ret = bus_add(&m->pio, p->kbd, 1, &kbd, l);
