@@ -19,9 +19,17 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "dev/legacy.h"
 #include "machine/threads.h"
+#include "x86/map.h"
 
 #define ALL_USES (SANDBOX_USER_NET | SANDBOX_BLK | SANDBOX_9P | SANDBOX_9P_ANY | SANDBOX_NET)
+
+/* What a guest may touch, of which acts have no argument. */
+static struct {
+	struct machine m;
+	struct legacy legacy;
+} pc;
 
 /* What a child does in its sandbox; its exit status. */
 struct scene {
@@ -182,6 +190,17 @@ static void act_sort(void)
 	qsort(v, ARRAY_SIZE(v), sizeof(v[0]), compare);
 }
 
+/* A guest asks its clock for the hour. */
+static void act_clock(void)
+{
+	u8 data = 4;
+
+	bus_access(&pc.m.pio, X86_PORT_RTC, &data, 1, true);
+	bus_access(&pc.m.pio, X86_PORT_RTC + 1, &data, 1, false);
+	if (data > 0x23)
+		_exit(102);
+}
+
 static void act_usual(void)
 {
 	struct stat st;
@@ -238,10 +257,14 @@ TEST_F(sandbox, a_thread_does_what_its_kind_does)
 		{ THREAD_BLK, act_ioctl, false }, { THREAD_USER_NET, act_ioctl, false },
 		{ THREAD_9P, act_ioctl, false },
 		{ THREAD_MAIN, act_sort, true }, { THREAD_VCPU, act_sort, true },
+		{ THREAD_VCPU, act_clock, true },
 		{ THREAD_VCPU, act_seccomp, false }, { THREAD_9P, act_seccomp, false },
 	};
+	const struct legacy_ports ports = { X86_PORT_SPEAKER, X86_PORT_KBD, X86_PORT_RTC };
 	unsigned int i;
+	struct error e;
 
+	ASSERT_EQ(0, legacy_init(&pc.legacy, &pc.m, &ports, &e));
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		int status = run(self, cases[i].kind, cases[i].act);
 
