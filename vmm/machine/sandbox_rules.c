@@ -39,6 +39,7 @@ static const struct sandbox_rule rules[] = {
 	{ SCMP_SYS(brk), ALL }, { SCMP_SYS(rt_sigreturn), ALL },
 	{ SCMP_SYS(rt_sigprocmask), ALL }, { SCMP_SYS(restart_syscall), ALL },
 	{ SCMP_SYS(clock_gettime), ALL }, { SCMP_SYS(gettimeofday), ALL },
+	{ SCMP_SYS(time), ALL },
 	{ SCMP_SYS(clock_nanosleep), ALL }, { SCMP_SYS(sched_yield), ALL },
 	{ SCMP_SYS(getpid), ALL }, { SCMP_SYS(gettid), ALL }, { SCMP_SYS(tgkill), ALL },
 	{ SCMP_SYS(prctl), ALL, 0, IS(0, PR_SET_NAME) },
