@@ -9,6 +9,7 @@
 #ifndef FERRY_BLK_CORE_H
 #define FERRY_BLK_CORE_H
 
+#include <linux/ferry.h>
 #include <linux/types.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
@@ -248,6 +249,58 @@ static inline __u32 ferry_blk_used_len(enum ferry_blk_op op, __u8 status, __u32 
 		     op == FERRY_BLK_GET_LIFETIME;
 
 	return 1 + (fills && status == VIRTIO_BLK_S_OK ? bytes : 0);
+}
+
+/**
+ * ferry_blk_range_bytes - bytes that the ranges of a request cover
+ * @range: each judged by ferry_blk_check_range()
+ * @n: how many
+ */
+static inline __u64 ferry_blk_range_bytes(const struct ferry_blk_range *range, __u32 n)
+{
+	__u64 sectors = 0;
+
+	while (n--)
+		sectors += range[n].num_sectors;
+	return sectors << FERRY_BLK_SECTOR_SHIFT;
+}
+
+/* What a request of @type, any value, is counted as. */
+static inline enum ferry_blk_stat ferry_blk_stat(__u32 type)
+{
+	switch (type) {
+	case VIRTIO_BLK_T_IN:
+		return FERRY_BLK_STAT_READ;
+	case VIRTIO_BLK_T_OUT:
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		return FERRY_BLK_STAT_WRITE;
+	case VIRTIO_BLK_T_FLUSH:
+		return FERRY_BLK_STAT_FLUSH;
+	case VIRTIO_BLK_T_DISCARD:
+	case VIRTIO_BLK_T_SECURE_ERASE:
+		return FERRY_BLK_STAT_UNMAP;
+	default:
+		return FERRY_BLK_STAT_OTHER;
+	}
+}
+
+/**
+ * ferry_blk_count - count a request that is answered
+ * @s: one queue's; readers may look at any time, one thread at a time counts
+ * @type: of its header, any value
+ * @status: the answer
+ * @bytes: that it moved, or ferry_blk_range_bytes()
+ */
+static inline void ferry_blk_count(struct ferry_blk_stats *s, __u32 type, __u8 status, __u64 bytes)
+{
+	enum ferry_blk_stat stat = ferry_blk_stat(type);
+
+	if (status == VIRTIO_BLK_S_OK) {
+		s->op[stat].done++;
+		s->op[stat].bytes += bytes;
+	} else {
+		s->op[stat].failed++;
+	}
 }
 
 #endif /* FERRY_BLK_CORE_H */

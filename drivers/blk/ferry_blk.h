@@ -144,6 +144,7 @@ struct ferry_blk_queue {
 	u64 flight_bytes;
 	bool starved;			/* no memory until one of them is reaped */
 	struct list_head polled;	/* of those, the ones that nobody completes unasked */
+	struct ferry_blk_stats stats;	/* read at any time */
 	struct page *pages[FERRY_BLK_PIN];
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /dev/ferry-blk: a disk's queues behind the vhost ABI. File operations and
- * FERRY_BLK_SET_BACKEND; what a disk is stands in disk.c, the data path in queue.c.
+ * the device's own ioctls; what a disk is stands in disk.c, the data path in queue.c.
  *
  * Everything here runs in a system call of the device's user and takes dev->mutex,
  * then vq->mutex.
@@ -182,6 +182,24 @@ static long ferry_blk_set_backend(struct ferry_blk *blk, void __user *argp)
 	return ret;
 }
 
+/* No lock: each counter is one load, and only ever grows. */
+static long ferry_blk_get_stats(const struct ferry_blk *blk, void __user *argp)
+{
+	struct ferry_blk_stats sum = {};
+	unsigned int i, op;
+
+	for (i = 0; i < FERRY_BLK_QUEUES; i++) {
+		const struct ferry_blk_stats *s = &blk->queue[i].stats;
+
+		for (op = 0; op < FERRY_BLK_STATS; op++) {
+			sum.op[op].done += READ_ONCE(s->op[op].done);
+			sum.op[op].bytes += READ_ONCE(s->op[op].bytes);
+			sum.op[op].failed += READ_ONCE(s->op[op].failed);
+		}
+	}
+	return copy_to_user(argp, &sum, sizeof(sum)) ? -EFAULT : 0;
+}
+
 static void ferry_blk_destroy(struct ferry_blk *blk, unsigned int queues)
 {
 	while (queues--)
@@ -251,6 +269,8 @@ static long ferry_blk_ioctl(struct file *file, unsigned int cmd, unsigned long a
 
 	if (cmd == FERRY_BLK_SET_BACKEND)
 		return ferry_blk_set_backend(blk, (void __user *)arg);
+	if (cmd == FERRY_BLK_GET_STATS)
+		return ferry_blk_get_stats(blk, (void __user *)arg);
 	ret = ferry_dev_ioctl(&blk->dev, cmd, arg);
 	if (cmd == VHOST_RESET_OWNER && !ret)
 		ferry_blk_disowned(blk);

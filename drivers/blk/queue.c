@@ -109,8 +109,8 @@ static void ferry_blk_range_job(struct ferry_blk_req *req)
 				   VIRTIO_BLK_S_IOERR);
 }
 
-/* Write the status, and hand the chain back at the next push. */
-static void ferry_blk_answer(struct ferry_blk_queue *q, struct ferry_blk_req *req)
+/* Write the status, and hand the chain back at the next push. @moved: bytes. */
+static void ferry_blk_answer(struct ferry_blk_queue *q, struct ferry_blk_req *req, u64 moved)
 {
 	u32 len = ferry_blk_used_len(req->op, req->status, req->bytes);
 
@@ -119,21 +119,25 @@ static void ferry_blk_answer(struct ferry_blk_queue *q, struct ferry_blk_req *re
 	if (unlikely(!ferry_vring_done_room(&q->vq.vring)))
 		ferry_vq_push(&q->vq);
 	ferry_vring_return(&q->vq.vring, req->id, req->slots, len);
+	ferry_blk_count(&q->stats, req->type, req->status, moved);
 }
 
 /* One complete request. @ours: guest memory is there to be written. */
 static void ferry_blk_finish(struct ferry_blk_queue *q, struct ferry_blk_req *req, bool ours)
 {
 	bool ok = req->status == VIRTIO_BLK_S_OK;
+	u64 moved = req->bytes;
 
 	if (!q->disk->engine->reaped(req))
 		return;
+	if (unlikely(req->op == FERRY_BLK_RANGES))
+		moved = ferry_blk_range_bytes(req->range, req->nr_range);
 	if (unlikely(ferry_blk_unmap(req, ok && ours)))
 		req->status = VIRTIO_BLK_S_IOERR;
 	else if (ok)
 		q->vq.stats.bytes += req->bytes;
 	if (likely(ours))
-		ferry_blk_answer(q, req);
+		ferry_blk_answer(q, req, moved);
 	q->flight--;
 	q->flight_bytes -= req->bytes;
 	q->starved = false;
@@ -271,7 +275,7 @@ static int ferry_blk_begin(struct ferry_blk_queue *q)
 	ferry_vring_take(vr);
 	if (ferry_blk_at_once(q, req, c)) {
 		ferry_blk_unmap(req, false);
-		ferry_blk_answer(q, req);
+		ferry_blk_answer(q, req, req->bytes);
 	} else {
 		ferry_blk_go(q, req);
 	}

@@ -84,6 +84,32 @@ struct ferry_blk_backend {
 	__u64 reserved[4];	/* in: 0; others: EINVAL */
 };
 
+/* What requests are counted by. */
+enum ferry_blk_stat {
+	FERRY_BLK_STAT_READ,
+	FERRY_BLK_STAT_WRITE,	/* WRITE_ZEROES among them */
+	FERRY_BLK_STAT_FLUSH,
+	FERRY_BLK_STAT_UNMAP,	/* DISCARD and SECURE_ERASE */
+	FERRY_BLK_STAT_OTHER,
+	FERRY_BLK_STATS = 8,	/* room for more, 0 until then */
+};
+
+struct ferry_blk_stats {
+	struct {
+		__u64 done;	/* requests answered with OK */
+		__u64 bytes;	/* that these moved, zeroed or unmapped */
+		__u64 failed;	/* requests answered with anything else */
+	} op[FERRY_BLK_STATS];
+};
+
+/*
+ * FERRY_BLK_GET_STATS - what the device has answered since it was opened
+ *
+ * All queues together, whatever disks they had. For anybody who has the device open;
+ * requests that are answered meanwhile may be counted in part.
+ */
+#define FERRY_BLK_GET_STATS	_IOR(VHOST_VIRTIO, 0xf3, struct ferry_blk_stats)
+
 /*
  * FERRY_9P_SET_BACKEND - give /dev/ferry-9p a directory, or take it away
  *
