@@ -98,6 +98,8 @@ static const struct monitor_command rows[] = {
 	  .run = vm_query_network, .print = vm_print_network },
 	{ "query-block", "info block", "show the disks and their images", .run = vm_query_block,
 	  .print = vm_print_block },
+	{ "query-blockstats", "info blockstats", "show what the disks' requests came to",
+	  .run = vm_query_blockstats, .print = vm_print_blockstats },
 	{ "query-pci", "info pci", "show the devices on PCI", .run = vm_query_pci,
 	  .print = vm_print_pci },
 	{ "query-vhost", "info vhost", "show who serves which queues", .run = vm_query_vhost,

@@ -141,6 +141,8 @@ int vm_query_chardev(void *vm, struct json_object *args, struct json_object **re
 
 /* vm_query_devices.c: likewise. */
 int vm_query_network(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_query_blockstats(void *vm, struct json_object *args, struct json_object **ret,
+			struct error *e);
 int vm_query_block(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_query_pci(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_query_vhost(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
@@ -171,6 +173,7 @@ void vm_print_qom_value(FILE *out, struct json_object *ret);
 /* vm_print.c: the same for people. */
 void vm_print_network(FILE *out, struct json_object *ret);
 void vm_print_block(FILE *out, struct json_object *ret);
+void vm_print_blockstats(FILE *out, struct json_object *ret);
 void vm_print_pci(FILE *out, struct json_object *ret);
 void vm_print_vhost(FILE *out, struct json_object *ret);
 void vm_print_status(FILE *out, struct json_object *ret);

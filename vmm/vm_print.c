@@ -116,6 +116,20 @@ void vm_print_block(FILE *out, struct json_object *ret)
 	}
 }
 
+void vm_print_blockstats(FILE *out, struct json_object *ret)
+{
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(ret); i++) {
+		struct json_object *b = json_object_array_get_idx(ret, i);
+
+		fprintf(out, "%s:", monitor_get_string(b, "device"));
+		json_object_object_foreach(member(b, "stats"), key, value)
+			fprintf(out, " %s=%" PRId64, key, json_object_get_int64(value));
+		fputs("\n", out);
+	}
+}
+
 static void print_pci_device(FILE *out, struct json_object *d)
 {
 	struct json_object *id = member(d, "id"), *regions = member(d, "regions"), *r;

@@ -113,6 +113,59 @@ int vm_query_block(void *opaque, struct json_object *args, struct json_object **
 	return 0;
 }
 
+static struct json_object *block_stats(const struct drive *drive)
+{
+	static const struct {
+		enum ferry_blk_stat stat;
+		const char *bytes, *operations, *failed;
+	} keys[] = {
+		{ FERRY_BLK_STAT_READ, "rd_bytes", "rd_operations", "failed_rd_operations" },
+		{ FERRY_BLK_STAT_WRITE, "wr_bytes", "wr_operations", "failed_wr_operations" },
+		{ FERRY_BLK_STAT_FLUSH, NULL, "flush_operations", "failed_flush_operations" },
+		{ FERRY_BLK_STAT_UNMAP, "unmap_bytes", "unmap_operations",
+		  "failed_unmap_operations" },
+	};
+	struct json_object *o = json_object_new_object();
+	struct ferry_blk_stats s;
+	unsigned int i;
+
+	drive_stats(drive, &s);
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (keys[i].bytes)
+			monitor_add_int(o, keys[i].bytes, s.op[keys[i].stat].bytes);
+		monitor_add_int(o, keys[i].operations, s.op[keys[i].stat].done);
+		monitor_add_int(o, keys[i].failed, s.op[keys[i].stat].failed);
+	}
+	return o;
+}
+
+int vm_query_blockstats(void *opaque, struct json_object *args, struct json_object **ret,
+			struct error *e)
+{
+	const struct vm *vm = opaque;
+	const struct drive *drive;
+	struct json_object *o;
+	char name[DEVICE_NAME];
+	unsigned int i;
+
+	(void)args, (void)e;
+	*ret = json_object_new_array();
+	for (i = 0; i < vm->n_devices; i++) {
+		const struct vm_device *d = vm->device[i];
+
+		if (d->cfg->type->kind != DEVICE_BLK)
+			continue;
+		drive = d->blk.backend;
+		device_name(d, name);
+		o = json_object_new_object();
+		monitor_add_string(o, "device", drive->cfg->id);
+		monitor_add_string(o, "qdev", name);
+		json_object_object_add(o, "stats", block_stats(drive));
+		json_object_array_add(*ret, o);
+	}
+	return 0;
+}
+
 static struct json_object *pci_region(struct json_object *list, int bar, const char *type,
 				      u32 address, u32 size)
 {

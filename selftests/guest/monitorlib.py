@@ -131,6 +131,10 @@ def tells_what_there_is(qmp, human, vhost):
     assert card["name"] == "net0" and card["vhost"] == (vhost == "on"), card
     (disk,) = qmp.command("query-block")
     assert disk["inserted"]["image"]["virtual-size"] == 1 << 20, disk
+    (counts,) = qmp.command("query-blockstats")
+    assert counts["qdev"] == disk["qdev"], counts
+    assert counts["stats"]["wr_operations"] > 0 and counts["stats"]["wr_bytes"] >= 512, counts
+    assert not counts["stats"]["failed_wr_operations"] and not counts["stats"]["failed_rd_operations"], counts
     devices = qmp.command("query-pci")[0]["devices"]
     assert [d["slot"] for d in devices] == [0, 1, 2, 3] and devices[1]["qdev_id"] == "net0", devices
     served = {d["driver"]: (d["vhost"], d["state"], len(d["queues"])) for d in qmp.command("query-vhost")}
@@ -140,8 +144,10 @@ def tells_what_there_is(qmp, human, vhost):
     assert len(set(threads)) == 2 and all(os.path.exists(f"/proc/{t}") for t in threads), threads
     assert qmp.command("query-name") == {"name": "monitored"}
     assert qmp.command("query-memory-size-summary")["base-memory"] == 256 << 20
-    told = {word: human.type(f"info {word}") for word in ("network", "block", "pci", "cpus", "vhost", "name")}
+    words = ("network", "block", "blockstats", "pci", "cpus", "vhost", "name")
+    told = {word: human.type(f"info {word}") for word in words}
     assert "ifname=ferryg1" in told["network"] and DISK in told["block"] and 'id "net0"' in told["pci"], told
+    assert " wr_operations=" in told["blockstats"], told
     assert "CPU #1: thread_id=" in told["cpus"] and told["name"] == "monitored\n", told
     assert ("/dev/ferry-net" if vhost == "on" else "vhost=off") in told["vhost"], told
     assert human.type("info status") == qmp.command("human-monitor-command", **{"command-line": "info status"})

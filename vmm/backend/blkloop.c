@@ -134,6 +134,7 @@ static int blkloop_start_queue(struct blkloop *bl, const struct virtq *vq)
 
 	if (!q)
 		return -ENOMEM;
+	q->stats = &bl->stats[bl->n];
 	ret = threads_start(&bl->m->threads, THREAD_BLK, blkloop_queue_thread, q, &q->thread);
 	if (ret)
 		blkloop_queue_destroy(q);
@@ -178,6 +179,22 @@ int blkloop_update(struct blkloop *bl, const struct ferry_blk_backend *disk)
 	blkloop_set_disk(bl, disk);
 	blkloop_order(bl, BLKLOOP_RUN);
 	return 0;
+}
+
+void blkloop_stats(const struct blkloop *bl, struct ferry_blk_stats *sum)
+{
+	unsigned int i, op;
+
+	*sum = (struct ferry_blk_stats){ 0 };
+	for (i = 0; i < FERRY_BLK_QUEUES; i++) {
+		const struct ferry_blk_stats *s = &bl->stats[i];
+
+		for (op = 0; op < FERRY_BLK_STATS; op++) {
+			sum->op[op].done += __atomic_load_n(&s->op[op].done, __ATOMIC_RELAXED);
+			sum->op[op].bytes += __atomic_load_n(&s->op[op].bytes, __ATOMIC_RELAXED);
+			sum->op[op].failed += __atomic_load_n(&s->op[op].failed, __ATOMIC_RELAXED);
+		}
+	}
 }
 
 void blkloop_stop(struct blkloop *bl)

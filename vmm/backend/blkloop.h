@@ -36,6 +36,9 @@ struct blkloop {
 	struct blkloop_queue **queue;
 	struct blkloop_ranges *ranges;
 
+	/* Each counted by the thread of the nth queue that is served, read by main. */
+	struct ferry_blk_stats stats[FERRY_BLK_QUEUES];
+
 	/* Changes only while every thread is held: see @parked. */
 	struct blkloop_disk disk;
 
@@ -59,6 +62,9 @@ int blkloop_start(struct blkloop *bl, struct virtio_dev *v,
 		  const struct ferry_blk_backend *disk);
 int blkloop_update(struct blkloop *bl, const struct ferry_blk_backend *disk);
 void blkloop_stop(struct blkloop *bl);
+
+/* As FERRY_BLK_GET_STATS. */
+void blkloop_stats(const struct blkloop *bl, struct ferry_blk_stats *sum);
 
 /* When it returns, every request is answered; there are others after blkloop_update(). */
 void blkloop_pause(struct blkloop *bl);

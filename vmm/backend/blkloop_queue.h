@@ -53,6 +53,7 @@ struct blkloop_queue {
 	struct blkloop_req *requests;	/* as many as the ring is large */
 	struct blkloop_req *free;
 	struct iovec chain[FERRY_CHAIN_MAX];
+	struct ferry_blk_stats *stats;	/* of bl; outlives the queue */
 
 	pthread_mutex_t done_lock;
 	struct blkloop_req *done;	/* by the ranges' thread; under done_lock */

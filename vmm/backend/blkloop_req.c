@@ -20,6 +20,8 @@ static void req_finish(struct blkloop_req *r, u8 status)
 
 	*r->status = status;
 	virtio_ring_fill(&q->ring, &r->c, ferry_blk_used_len(r->op, status, r->bytes));
+	ferry_blk_count(q->stats, r->type, status, r->op == FERRY_BLK_RANGES && r->ranges ?
+			ferry_blk_range_bytes(r->ranges, r->n_ranges) : r->bytes);
 	if (r->pieces != r->own_pieces)
 		free(r->pieces);
 	free(r->bounce.iov_base);

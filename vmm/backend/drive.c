@@ -191,6 +191,14 @@ static int drive_resume(void *backend)
 	return drive_set_disk(d);
 }
 
+void drive_stats(const struct drive *d, struct ferry_blk_stats *stats)
+{
+	if (d->use_vhost)
+		vhost_blk_stats(&d->vhost, stats);
+	else
+		blkloop_stats(&d->loop, stats);
+}
+
 const struct blk_backend_ops drive_ops = {
 	.probe = drive_probe,
 	.features = drive_features,

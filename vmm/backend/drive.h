@@ -66,4 +66,7 @@ int drive_init(struct drive *d, struct machine *m, const struct drive_config *cf
 u32 drive_uses(const struct drive *d);
 void drive_destroy(struct drive *d);
 
+/* What its requests came to since it was opened; with the machine's lock held. */
+void drive_stats(const struct drive *d, struct ferry_blk_stats *stats);
+
 #endif /* FERRY_VMM_BACKEND_DRIVE_H */

@@ -91,6 +91,12 @@ int vhost_blk_update(const struct vhost *vh, const struct ferry_blk_backend *dis
 	return vhost_ioctl(vh, FERRY_BLK_SET_BACKEND, &b);
 }
 
+void vhost_blk_stats(const struct vhost *vh, struct ferry_blk_stats *stats)
+{
+	if (vhost_ioctl(vh, FERRY_BLK_GET_STATS, stats))
+		*stats = (struct ferry_blk_stats){ 0 };
+}
+
 void vhost_blk_pause(const struct vhost *vh)
 {
 	const struct ferry_blk_backend none = { .fd = -1 };

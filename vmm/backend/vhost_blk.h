@@ -23,6 +23,9 @@ int vhost_blk_start(struct vhost *vh, struct virtio_dev *v,
 /* Flags or capacity of the disk changed. */
 int vhost_blk_update(const struct vhost *vh, const struct ferry_blk_backend *disk);
 
+/* What the kernel has answered; zeroes from one that does not count. */
+void vhost_blk_stats(const struct vhost *vh, struct ferry_blk_stats *stats);
+
 /* When either returns, every request is answered and the kernel touches nothing. */
 void vhost_blk_pause(const struct vhost *vh);	/* until vhost_blk_update() */
 void vhost_blk_stop(struct vhost *vh);

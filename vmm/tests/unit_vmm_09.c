@@ -179,6 +179,35 @@ TEST_F(seen, writethrough_and_unsafe_are_what_they_are_called)
 	}
 }
 
+TEST_F(seen, requests_are_counted_by_kind)
+{
+	const struct blk_rig_options o = { .drive = ",discard=unmap", .bytes = DISK };
+	struct blk_rig *g = &self->g;
+	struct ferry_blk_stats s;
+	struct virtio_blk_discard_write_zeroes *r;
+
+	ASSERT_EQ(0, plug(self, &o)) TH_LOG("%s", g->e.text);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_do(g, VIRTIO_BLK_T_OUT, 0, 8192));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_do(g, VIRTIO_BLK_T_IN, 0, 4096));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_do(g, VIRTIO_BLK_T_FLUSH, 0, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, blk_do(g, VIRTIO_BLK_T_IN, DISK / 512, 4096));
+	EXPECT_EQ(VIRTIO_BLK_S_UNSUPP, blk_do(g, 99, 0, 512));
+	r = (void *)blk_payload(g, 0);
+	*r = (struct virtio_blk_discard_write_zeroes){ 0, 16, 0 };
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_do(g, VIRTIO_BLK_T_WRITE_ZEROES, 0, 16));
+	/* They outlive the queues that counted them. */
+	ASSERT_TRUE(blk_rig_up(g, false, 0));
+	drive_stats(&g->drive, &s);
+	EXPECT_EQ(1, s.op[FERRY_BLK_STAT_READ].done);
+	EXPECT_EQ(4096, s.op[FERRY_BLK_STAT_READ].bytes);
+	EXPECT_EQ(1, s.op[FERRY_BLK_STAT_READ].failed);
+	EXPECT_EQ(2, s.op[FERRY_BLK_STAT_WRITE].done);
+	EXPECT_EQ(16384, s.op[FERRY_BLK_STAT_WRITE].bytes);
+	EXPECT_EQ(1, s.op[FERRY_BLK_STAT_FLUSH].done);
+	EXPECT_EQ(0, s.op[FERRY_BLK_STAT_UNMAP].done);
+	EXPECT_EQ(1, s.op[FERRY_BLK_STAT_OTHER].failed);
+}
+
 /* Open the rig's file anew and lock it; the descriptor, or an error. */
 static int lock(struct blk_rig *g, bool write, bool share)
 {
