@@ -34,6 +34,10 @@
 /* Requests in flight, which is also what the ring of the stock driver holds. */
 #define FERRY_9P_REQS		128
 
+/* What the thread of a kick serves before it leaves the rest to the worker. */
+#define FERRY_9P_KICK_CHAINS	4
+#define FERRY_9P_KICK_BYTES	(64U << 10)
+
 /* Threads for what may block. */
 #define FERRY_9P_THREADS	8
 
@@ -188,6 +192,7 @@ struct ferry_9p {
 	struct ferry_9p_req *reqs;
 	struct ferry_9p_req *free;
 	unsigned int flight;
+	struct ferry_9p_req *left;	/* taken at a kick, for the worker to serve */
 	struct hlist_head tags[1 << FERRY_9P_TAG_BITS];
 
 	/* Set while nothing is in flight. */

@@ -9,6 +9,7 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
+#include "../compat/task.h"
 #include "ferry_9p.h"
 
 /*

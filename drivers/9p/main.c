@@ -29,6 +29,7 @@ static void ferry_9p_stop(struct ferry_vq *vq)
 
 static const struct ferry_dev_ops ferry_9p_ops = {
 	.kind		= "9p",
+	.at_kick	= true,
 	.features	= BIT_ULL(VIRTIO_9P_MOUNT_TAG),
 	.run		= ferry_9p_run,
 	.stop		= ferry_9p_stop,

@@ -173,6 +173,9 @@ static void ferry_9p_reap(struct ferry_9p *p9)
 /* Hand back all that was taken. */
 static void ferry_9p_settle(struct ferry_9p *p9)
 {
+	if (p9->left)
+		ferry_9p_pool_add(p9->left);
+	p9->left = NULL;
 	ferry_9p_reap(p9);
 	while (p9->flight) {
 		wait_event(p9->wait, !llist_empty(&p9->done));
@@ -248,20 +251,23 @@ static void ferry_9p_dispatch(struct ferry_9p_req *req)
 		ferry_9p_flush(req);
 		return;
 	}
-	/* Alone it may take its time: nobody waits behind it. */
-	req->may_block = p9->flight == 1 && !ferry_vring_ready(&p9->vq.vring) &&
+	/* Alone it may take its time, in the worker: nobody waits behind it. */
+	req->may_block = !p9->vq.at_kick && p9->flight == 1 && !ferry_vring_ready(&p9->vq.vring) &&
 			 ferry_9p_runs_alone(p9, req->type);
 	if (ferry_9p_serve(req)) {
 		ferry_9p_req_finish(req);
 		return;
 	}
-	err = ferry_9p_req_keep(req);
+	err = req->own_seg ? 0 : ferry_9p_req_keep(req);
 	if (err) {
 		ferry_9p_answer(req, err);
 		ferry_9p_req_finish(req);
 		return;
 	}
-	ferry_9p_pool_add(req);
+	if (p9->vq.at_kick)
+		p9->left = req;
+	else
+		ferry_9p_pool_add(req);
 }
 
 /* Take one chain; false if the queue had to be stopped. */
@@ -312,22 +318,36 @@ static bool ferry_9p_take(struct ferry_9p *p9)
 	return !p9->vq.broken;
 }
 
-/* Serve the queue for a while; called by its worker, under its mutex. */
+/* What the thread of the kick left to the worker. */
+static void ferry_9p_dispatch_left(struct ferry_9p *p9)
+{
+	struct ferry_9p_req *req = p9->left;
+
+	p9->left = NULL;
+	if (req)
+		ferry_9p_dispatch(req);
+}
+
+/* Serve the queue for a while; see struct ferry_dev_ops. */
 bool ferry_9p_run(struct ferry_vq *vq)
 {
 	struct ferry_9p *p9 = container_of(vq, struct ferry_9p, vq);
-	u64 bytes = vq->stats.bytes;
+	unsigned int chains = vq->at_kick ? FERRY_9P_KICK_CHAINS : FERRY_WEIGHT_CHAINS;
+	u64 bytes = vq->stats.bytes + (vq->at_kick ? FERRY_9P_KICK_BYTES : FERRY_WEIGHT_BYTES);
 	unsigned int served = 0;
 	int n;
 
-	if (ferry_9p_own_umask())
-		return true;
-	while (served < FERRY_WEIGHT_CHAINS && vq->stats.bytes - bytes < FERRY_WEIGHT_BYTES) {
+	if (!vq->at_kick) {
+		if (ferry_9p_own_umask())
+			return true;
+		ferry_9p_dispatch_left(p9);
+	}
+	while (served < chains && vq->stats.bytes < bytes) {
 		ferry_9p_reap(p9);
-		if (!p9->free) {
-			/* The next completion calls. */
+		if (p9->left || !p9->free) {
+			/* The worker goes on, or the next completion calls. */
 			ferry_vq_push(vq);
-			return false;
+			return p9->left;
 		}
 		n = ferry_vq_fetch(vq, 1);
 		if (n < 0)

@@ -23,11 +23,6 @@ static inline struct user_namespace *mnt_idmap(const struct vfsmount *mnt)
 }
 #endif
 
-/* Until 6.4: no threads that are forked from a process and stay in the kernel. */
-#ifndef PF_USER_WORKER
-#define PF_USER_WORKER	0
-#endif
-
 /* Until 6.15: a name's length is given beside it. */
 #ifdef FERRY_LACKS_QSTR_LOOKUP
 #ifndef QSTR_LEN

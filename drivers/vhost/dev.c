@@ -16,6 +16,28 @@
 /* Regions of one memory table; what a VMM assumes when it cannot ask. */
 #define FERRY_REGIONS_MAX	64
 
+static void ferry_dev_destroy_kickers(struct ferry_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nvqs; i++) {
+		ferry_kicker_destroy(dev->vqs[i]->kicker);
+		dev->vqs[i]->kicker = NULL;
+	}
+}
+
+static int ferry_dev_make_kickers(struct ferry_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nvqs; i++) {
+		dev->vqs[i]->kicker = ferry_kicker_create(dev->vqs[i]);
+		if (!dev->vqs[i]->kicker)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /**
  * ferry_dev_init - prepare a device for its open file
  * @dev: zeroed
@@ -29,6 +51,7 @@ int ferry_dev_init(struct ferry_dev *dev, const struct ferry_dev_ops *ops,
 		   struct ferry_vq **vqs, unsigned int nvqs)
 {
 	unsigned int i;
+	int err;
 
 	dev->ops = ops;
 	dev->vqs = vqs;
@@ -39,7 +62,12 @@ int ferry_dev_init(struct ferry_dev *dev, const struct ferry_dev_ops *ops,
 		vqs[i]->dev = dev;
 		vqs[i]->index = i;
 	}
-	return ferry_registry_add(dev);
+	err = ops->at_kick ? ferry_dev_make_kickers(dev) : 0;
+	if (!err)
+		err = ferry_registry_add(dev);
+	if (err)
+		ferry_dev_destroy_kickers(dev);
+	return err;
 }
 EXPORT_SYMBOL_GPL(ferry_dev_init);
 
@@ -84,6 +112,7 @@ void ferry_dev_release(struct ferry_dev *dev)
 	mutex_lock(&dev->mutex);
 	ferry_dev_disown(dev);
 	mutex_unlock(&dev->mutex);
+	ferry_dev_destroy_kickers(dev);
 	ferry_registry_remove(dev);
 	xa_destroy(&dev->workers);
 	mutex_destroy(&dev->mutex);

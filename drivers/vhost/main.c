@@ -14,6 +14,7 @@ static int __init ferry_init(void)
 static void __exit ferry_exit(void)
 {
 	ferry_registry_exit();
+	ferry_kicker_exit();
 }
 
 module_init(ferry_init);

@@ -16,7 +16,8 @@ static int ferry_poll_wake(wait_queue_entry_t *wait, unsigned int mode, int sync
 	if (!(key_to_poll(key) & poll->mask))
 		return 0;
 	poll->woken++;
-	ferry_vq_queue(poll->vq);
+	if (poll != &poll->vq->kick_poll || !ferry_vq_kicked(poll->vq))
+		ferry_vq_queue(poll->vq);
 	return 0;
 }
 

@@ -59,6 +59,7 @@ static int ferry_put_stats(struct sk_buff *msg, struct ferry_vq *vq)
 		{ FERRY_A_POLLS_PAID, READ_ONCE(s->polls_paid) },
 		{ FERRY_A_DROPS, READ_ONCE(s->drops) },
 		{ FERRY_A_ERRORS, READ_ONCE(s->errors) },
+		{ FERRY_A_AT_KICK, READ_ONCE(s->at_kick) },
 	};
 	unsigned int i;
 

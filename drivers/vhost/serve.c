@@ -93,6 +93,33 @@ void ferry_vq_work(struct ferry_work *work)
 }
 
 /**
+ * ferry_vq_work_at_kick - serve a queue a little in the thread that kicked it
+ * @vq: any queue, in any state
+ *
+ * On the thread's way out of the kernel. What is left goes to the worker.
+ */
+void ferry_vq_work_at_kick(struct ferry_vq *vq)
+{
+	bool again = true;
+
+	if (!signal_pending(current) && mutex_trylock(&vq->mutex)) {
+		again = false;
+		/* With a back end there is an owner; a thread that exits is no longer of it. */
+		if (vq->backend && current->mm == vq->dev->mm) {
+			vq->stats.at_kick++;
+			vq->at_kick = true;
+			again = ferry_vq_turn(vq);
+			vq->at_kick = false;
+		} else if (vq->backend) {
+			again = true;
+		}
+		mutex_unlock(&vq->mutex);
+	}
+	if (again)
+		ferry_vq_queue(vq);
+}
+
+/**
  * ferry_vq_fetch - have chains ready
  * @vq: the queue being served
  * @want: how many the caller can use, 1 to the vring's capacity
@@ -195,7 +222,7 @@ bool ferry_vq_busy_poll(struct ferry_vq *vq, bool (*ready)(struct ferry_vq *vq))
 	u64 limit = min_t(u64, (u64)vq->busyloop_us * NSEC_PER_USEC, FERRY_POLL_MAX_NS), end;
 	bool paid = false;
 
-	if (!limit)
+	if (!limit || vq->at_kick)
 		return false;
 	end = local_clock() + min(vq->busyloop_ns, limit);
 	vq->stats.polls++;

@@ -33,6 +33,7 @@
 struct ferry_dev;
 struct ferry_vq;
 struct ferry_worker;
+struct ferry_kicker;
 
 /* Something for a worker to do. Queued at most once at a time. */
 struct ferry_work {
@@ -66,6 +67,7 @@ struct ferry_vq_stats {
 	u64 polls_paid;
 	u64 drops;
 	u64 errors;
+	u64 at_kick;
 };
 
 struct ferry_vq {
@@ -74,6 +76,7 @@ struct ferry_vq {
 	const char *name;		/* "rx", "tx": for people */
 	struct ferry_worker __rcu *worker;	/* written under mutex */
 	struct ferry_work work;
+	struct ferry_kicker *kicker;	/* NULL: only the worker serves */
 
 	struct mutex mutex;
 	/* All below under mutex. */
@@ -85,6 +88,7 @@ struct ferry_vq {
 	struct ferry_poll kick_poll;
 	struct eventfd_ctx *call;
 	struct eventfd_ctx *err;
+	bool at_kick;			/* served by the thread that kicked */
 	u32 busyloop_us;
 	u64 busyloop_ns;		/* adapted: at most busyloop_us */
 	struct ferry_vq_stats stats;
@@ -94,6 +98,8 @@ struct ferry_vq {
  * struct ferry_dev_ops - what a back end provides
  * @kind: its name in messages and statistics
  * @features: VIRTIO_* and VHOST_* bits it offers besides FERRY_RING_FEATURES
+ * @at_kick: @run may also be called by the thread that kicks, then with vq->at_kick: it
+ *	does not block, serves but a little, and returns true if there is more
  * @run: serve @vq for a bounded while. Called by a worker in the owner's mm,
  *	under vq->mutex, with a back end set and the ring sound. Returns whether
  *	to be called again soon; otherwise the next kick or ferry_vq_queue()
@@ -109,6 +115,7 @@ struct ferry_vq {
 struct ferry_dev_ops {
 	const char *kind;
 	u64 features;
+	bool at_kick;
 	bool (*run)(struct ferry_vq *vq);
 	void (*stop)(struct ferry_vq *vq);
 	void (*drain)(struct ferry_vq *vq, bool wait);
@@ -160,11 +167,18 @@ void ferry_vq_reset(struct ferry_vq *vq);
 
 /* serve.c: for a back end's run() */
 void ferry_vq_work(struct ferry_work *work);
+void ferry_vq_work_at_kick(struct ferry_vq *vq);
 int ferry_vq_fetch(struct ferry_vq *vq, unsigned int want);
 int ferry_vq_push(struct ferry_vq *vq);
 bool ferry_vq_idle(struct ferry_vq *vq);
 bool ferry_vq_busy_poll(struct ferry_vq *vq, bool (*ready)(struct ferry_vq *vq));
 __printf(2, 3) void ferry_vq_error(struct ferry_vq *vq, const char *fmt, ...);
+
+/* kicker.c */
+struct ferry_kicker *ferry_kicker_create(struct ferry_vq *vq);
+void ferry_kicker_destroy(struct ferry_kicker *k);
+bool ferry_vq_kicked(struct ferry_vq *vq);
+void ferry_kicker_exit(void);
 
 /* poll.c */
 void ferry_poll_init(struct ferry_poll *poll, struct ferry_vq *vq, __poll_t mask);

@@ -53,6 +53,7 @@ static void stat_parse(struct stat_queue *q, struct nlattr **a)
 		.polls_paid = stat_u64(a, FERRY_A_POLLS_PAID),
 		.drops = stat_u64(a, FERRY_A_DROPS),
 		.errors = stat_u64(a, FERRY_A_ERRORS),
+		.at_kick = stat_u64(a, FERRY_A_AT_KICK),
 	};
 	stat_string(a, FERRY_A_KIND, q->kind, sizeof(q->kind));
 	stat_string(a, FERRY_A_NAME, q->name, sizeof(q->name));

@@ -19,7 +19,7 @@ struct stat_queue {
 	char kind[16];
 	char name[16];
 	uint64_t kicks, signals, chains, bytes, batches, fetched, polls, polls_paid, drops,
-		 errors;
+		 errors, at_kick;
 };
 
 /* Fill at most @max queues of all devices; return how many there are or -errno. */

@@ -54,6 +54,7 @@ static const struct stat_column stat_columns[] = {
 	{ FERRY_A_POLLS_PAID, STAT_U64, "polls_paid", "PAID", 8 },
 	{ FERRY_A_DROPS, STAT_U64, "drops", "DROPS", 8 },
 	{ FERRY_A_ERRORS, STAT_U64, "errors", "ERRORS", 7 },
+	{ FERRY_A_AT_KICK, STAT_U64, "at_kick", "AT_KICK", 10 },
 };
 
 struct stat_output {

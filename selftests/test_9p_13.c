@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who serves a kick of ferry-9p: the thread that kicks, as long as nothing blocks, and
+ * otherwise the worker; and what becomes of both when the queue is taken away meanwhile.
+ */
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "export.h"
+#include "p9.h"
+#include "stat.h"
+#include "test.h"
+
+#define ROUNDS	50
+#define THREADS	3
+
+FIXTURE(kick) {
+	struct p9 p;
+};
+
+FIXTURE_SETUP(kick)
+{
+	EXPORT_SERVE(&self->p, "tmpfs", FERRY_9P_MODEL_PASSTHROUGH);
+}
+
+FIXTURE_TEARDOWN(kick)
+{
+	export_unserve(&self->p);
+}
+
+static uint64_t at_kick(void)
+{
+	struct stat_queue q;
+
+	stat_get(&q, "9p", 0);
+	return q.at_kick;
+}
+
+TEST_F(kick, what_cannot_block_is_served_by_who_kicks)
+{
+	uint64_t before = at_kick();
+	struct p9_stat st;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++)
+		ASSERT_EQ(0, p9_getattr(&self->p, 0, &st));
+	/* All but those that meet the worker on its way out. */
+	EXPECT_LE(before + ROUNDS / 2, at_kick());
+}
+
+TEST_F(kick, what_may_block_is_left_to_the_worker)
+{
+	mode_t mask = umask(077);
+	struct p9_stat st;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "d%d", i);
+		ASSERT_EQ(0, p9_mkdir(&self->p, 0, name, 0777, 0));
+		ASSERT_EQ(0, p9_walk(&self->p, 0, 1, name));
+		ASSERT_EQ(0, p9_getattr(&self->p, 1, &st));
+		ASSERT_EQ(0, p9_clunk(&self->p, 1));
+		/* Neither is the guest bound by our mask, nor do we lose it. */
+		ASSERT_EQ(0777, st.mode & 0777);
+		ASSERT_EQ(077, umask(077));
+	}
+	umask(mask);
+}
+
+TEST_F(kick, more_than_a_kick_is_worth_is_served_all_the_same)
+{
+	unsigned int i, n = P9_SLOTS;
+
+	for (i = 0; i < n; i++)
+		p9_queue(&self->p, i, FERRY_P9_TGETATTR, "48", P9_U64(0), P9_U64(0x7ff));
+	p9_kick(&self->p);
+	for (i = 0; i < n; i++) {
+		ASSERT_LE(0, p9_recv(&self->p, 10000));
+		EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TGETATTR));
+	}
+}
+
+TEST_F(kick, another_process_kicks_the_worker)
+{
+	uint64_t before;
+	pid_t pid;
+	int status;
+
+	p9_queue(&self->p, 0, FERRY_P9_TGETATTR, "48", P9_U64(0), P9_U64(0x7ff));
+	ring_publish(&self->p.ring);
+	before = at_kick();
+	pid = fork();
+	if (!pid)
+		_exit(eventfd_write(self->p.dev.kick[0], 1) != 0);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, status);
+	ASSERT_EQ(0, p9_recv(&self->p, 10000));
+	EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TGETATTR));
+	EXPECT_EQ(before, at_kick());
+}
+
+struct kicking {
+	int fd;
+	bool *end;
+};
+
+static void *kick_on(void *arg)
+{
+	struct kicking *k = arg;
+
+	while (!__atomic_load_n(k->end, __ATOMIC_RELAXED))
+		eventfd_write(k->fd, 1);
+	return NULL;
+}
+
+TEST_F(kick, queues_come_and_go_under_kicks)
+{
+	struct kicking k = { .fd = dup(self->p.dev.kick[0]) };
+	struct ferry_9p_backend none = { .fd = -1 };
+	pthread_t t[THREADS];
+	bool end = false;
+	int i;
+
+	k.end = &end;
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, kick_on, &k));
+	for (i = 0; i < ROUNDS; i++) {
+		struct p9_stat st;
+
+		EXPECT_EQ(0, p9_getattr(&self->p, 0, &st));
+		if (i % 10 == 9) {
+			struct ferry_9p_backend b = self->p.backend;
+
+			EXPECT_EQ(0, __dev_ioctl(&self->p.dev, FERRY_9P_SET_BACKEND, &none));
+			b.fd = open(export_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			EXPECT_EQ(0, __dev_ioctl(&self->p.dev, FERRY_9P_SET_BACKEND, &b));
+			close(b.fd);
+			EXPECT_EQ(0, p9_version(&self->p, "9P2000.L", P9_MSIZE));
+			EXPECT_EQ(0, p9_attach(&self->p, 0, 0));
+		}
+	}
+	/* The device is closed while they go on. */
+	export_unserve(&self->p);
+	__atomic_store_n(&end, true, __ATOMIC_RELAXED);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	close(k.fd);
+	ASSERT_EQ(NULL, __export_serve(&self->p, "tmpfs", FERRY_9P_MODEL_PASSTHROUGH));
+}
+
+TEST_HARNESS_MAIN
