@@ -62,7 +62,8 @@ void pci_add_ports(struct pci_dev *d, u16 size)
 {
 	d->ports_size = size;
 	pci_set32(d, PCI_BASE_ADDRESS_1, PCI_BASE_ADDRESS_SPACE_IO);
-	pci_set_writable(d, PCI_BASE_ADDRESS_1, (u16)~(size - 1), 4);
+	/* All of it, although there are 64 Ki ports: firmware takes its size from it. */
+	pci_set_writable(d, PCI_BASE_ADDRESS_1, ~(size - 1U), 4);
 	d->writable[PCI_COMMAND] |= PCI_COMMAND_IO;
 }
 
@@ -81,10 +82,12 @@ u8 pci_add_cap(struct pci_dev *d, u8 id, u8 len)
 
 static void pci_move_ports(struct pci_dev *d)
 {
-	u16 port = 0;
+	u32 port = 0;
 
 	if (pci_get16(d, PCI_COMMAND) & PCI_COMMAND_IO)
 		port = pci_get32(d, PCI_BASE_ADDRESS_1) & PCI_BASE_ADDRESS_IO_MASK;
+	if (port > UINT16_MAX)
+		port = 0;
 	if (!d->ports_size || port == d->ports_mapped)
 		return;
 	d->ports_mapped = port;

@@ -396,7 +396,10 @@ TEST_F(regs, ports_notify_as_the_memory_does)
 	EXPECT_EQ(0xffff, testvm_access(t, &t->m.pio, port, 0, 2, false));
 
 	cfg_write(t, NET_SLOT, PCI_BASE_ADDRESS_1, 0xffffffff, 4);
-	EXPECT_EQ(0xffe1, cfg_read(t, NET_SLOT, PCI_BASE_ADDRESS_1, 4));
+	EXPECT_EQ(0xffffffe1, cfg_read(t, NET_SLOT, PCI_BASE_ADDRESS_1, 4));
+	cfg_write(t, NET_SLOT, PCI_BASE_ADDRESS_1, 0x1ff20, 4);
+	testvm_access(t, &t->m.pio, 0xff24, 1, 2, true);
+	EXPECT_EQ(0, kicks(&q[1]));
 	cfg_write(t, NET_SLOT, PCI_BASE_ADDRESS_1, 0xff20, 4);
 	testvm_access(t, &t->m.pio, port + 4, 1, 2, true);
 	EXPECT_EQ(0, kicks(&q[1]));
