@@ -24,6 +24,8 @@ static const struct acpi_pm_layout vm_acpi_layout = {
 	.len = X86_PORT_ACPI_LEN,
 	.sleep_control = X86_ACPI_SLEEP_CONTROL,
 	.sleep_status = X86_ACPI_SLEEP_STATUS,
+	.pm1_control = X86_ACPI_PM1_CONTROL,
+	.pm1_event = X86_ACPI_PM1_EVENT,
 	.reset = X86_ACPI_RESET,
 	.events = X86_ACPI_EVENTS,
 	.reset_value = X86_ACPI_RESET_VALUE,
@@ -63,6 +65,7 @@ static int vm_create_board(struct vm *vm, struct error *e)
 	};
 	static const struct pci_window window = {
 		.ecam = X86_ECAM, .mmio = X86_PCI_MMIO, .mmio_size = X86_PCI_MMIO_SIZE,
+		.firmware = X86_PCI_FIRMWARE, .firmware_size = X86_PCI_FIRMWARE_SIZE,
 		.port = X86_PORT_PCI, .ports = X86_PORT_PCI_BARS,
 	};
 	struct machine *m = &vm->machine;
@@ -75,6 +78,8 @@ static int vm_create_board(struct vm *vm, struct error *e)
 		ret = pci_bus_init(&vm->pci, m, &window, e);
 	if (!ret)
 		ret = vm_hotplug_init(vm, e);
+	if (!ret && vm->firmware.rom)
+		ret = vm_create_firmware(vm, e);
 	return ret;
 }
 
@@ -135,19 +140,31 @@ static int vm_create_monitors(struct vm *vm, struct error *e)
 	return 0;
 }
 
-/* Put the guest at the entry of its kernel. Every vCPU is parked. */
+/* Put the guest at the entry of its kernel or firmware. Every vCPU is parked. */
 int vm_load(struct vm *vm, struct error *e)
 {
 	struct machine *m = &vm->machine;
 	struct x86_entry entry;
 	int ret;
 
-	ret = x86_boot_load(&vm->boot, &m->ram, &entry, e);
-	if (!ret)
-		ret = x86_acpi_write(&m->ram, vm->cfg->cpus, e);
+	if (vm->firmware.rom) {
+		ret = vm_load_firmware(vm, &entry, e);
+	} else {
+		ret = x86_boot_load(&vm->boot, &m->ram, &entry, e);
+		if (!ret)
+			ret = x86_acpi_write(&m->ram, &x86_acpi_low, vm->cfg->cpus, e);
+	}
 	if (!ret)
 		ret = x86_cpus_reset(m, vm->power_on, &entry, e);
 	return ret;
+}
+
+static int vm_open_boot(struct vm *vm, struct error *e)
+{
+	const struct config *cfg = vm->cfg;
+
+	return cfg->kernel ? x86_boot_open(&vm->boot, cfg->kernel, cfg->initrd, cfg->append, e) :
+	       x86_firmware_open(&vm->firmware, cfg->bios ?: VM_FIRMWARE, e);
 }
 
 static int vm_write_pidfile(struct vm *vm, struct error *e)
@@ -173,7 +190,7 @@ static int vm_build(struct vm *vm, struct error *e)
 	if (!ret)
 		ret = confine_check(cfg, e);
 	if (!ret)
-		ret = x86_boot_open(&vm->boot, cfg->kernel, cfg->initrd, cfg->append, e);
+		ret = vm_open_boot(vm, e);
 	if (!ret)
 		ret = vm_create_machine(vm, e);
 	if (!ret)
@@ -234,6 +251,8 @@ void vm_destroy(struct vm *vm)
 	vm_hotplug_destroy(vm);
 	x86_power_on_free(vm->power_on);
 	machine_destroy(&vm->machine);
+	fw_cfg_destroy(&vm->fw_cfg);
+	x86_firmware_close(&vm->firmware);
 	x86_boot_close(&vm->boot);
 	if (vm->pid_written)
 		unlink(vm->cfg->pidfile);

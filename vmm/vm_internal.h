@@ -11,6 +11,7 @@
 #include "dev/balloon.h"
 #include "dev/blk.h"
 #include "dev/console.h"
+#include "dev/fw_cfg.h"
 #include "dev/legacy.h"
 #include "dev/net.h"
 #include "dev/p9.h"
@@ -24,6 +25,7 @@
 #include "vm.h"
 #include "x86/boot.h"
 #include "x86/cpu.h"
+#include "x86/firmware.h"
 
 /* Whether the guest runs; QEMU's words for it are in vm_query.c. */
 enum vm_state {
@@ -59,7 +61,9 @@ struct vm {
 	struct config *cfg;
 	vm_say say;
 	struct machine machine;
-	struct x86_boot boot;
+	struct x86_boot boot;		/* of a kernel; otherwise the next two */
+	struct x86_firmware firmware;
+	struct fw_cfg fw_cfg;
 	struct x86_power_on *power_on;
 	struct legacy legacy;
 	struct acpi_pm pm;
@@ -83,9 +87,15 @@ struct vm {
 	u32 uses;		/* what the sandbox has to leave, SANDBOX_* bits */
 };
 
-/* vm.c: put the guest at the entry of its kernel. Every vCPU is parked. */
+/* vm.c: put the guest at the entry of its kernel or firmware. Every vCPU is parked. */
 int vm_load(struct vm *vm, struct error *e);
 void vm_say_waiting(struct vm *vm, const char *path);
+
+/* vm_firmware.c: what boots the guest where there is no kernel, and what it is told. */
+#define VM_FIRMWARE	"bios-256k.bin"
+
+int vm_create_firmware(struct vm *vm, struct error *e);
+int vm_load_firmware(struct vm *vm, struct x86_entry *entry, struct error *e);
 
 /*
  * vm_devices.c: devices, and what is behind them: one, which is found among the others of

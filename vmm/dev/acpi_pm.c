@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Role: the registers of a hardware-reduced ACPI machine. Follows the ACPI
- *	specification 6.3, "Sleep Control and Status Registers", "Reset Register" and
- *	"Generic Event Device".
+ * Role: the registers of a hardware-reduced ACPI machine, and of the fixed ones what a
+ *	kernel needs to switch the machine off. Follows the ACPI specification 6.3, "Sleep
+ *	Control and Status Registers", "Reset Register", "Generic Event Device", and "PM1
+ *	Event Grouping" and "PM1 Control Grouping".
  * Threads: vCPUs, and main for the power button.
  * Locks: the machine's lock is held by the caller.
  */
@@ -11,6 +12,11 @@
 #define SLEEP_ENABLE		(1 << 5)
 #define SLEEP_TYPE(v)		((v) >> 2 & 7)
 #define SLEEP_WAKE_STATUS	(1 << 7)
+
+#define PM1_SCI_ENABLE		(1 << 0)
+#define PM1_SLEEP_TYPE(v)	((v) >> 10 & 7)
+#define PM1_SLEEP_ENABLE	(1 << 13)
+#define PM1_ENABLE		2U	/* from the event registers: status, enable */
 
 /*
  * A level waits for a guest that does not listen yet. KVM takes the line as it is told,
@@ -33,19 +39,31 @@ static u64 pm_read(void *opaque, u64 off, unsigned int size)
 		pm_set_events(pm, 0);
 		return events;
 	}
-	if (off == pm->at->sleep_status)
+	if (off == pm->at->sleep_status && size == 1)
 		return SLEEP_WAKE_STATUS;
+	if (off == pm->at->pm1_control && size == 2)
+		return PM1_SCI_ENABLE;
+	if (off == pm->at->pm1_event + PM1_ENABLE && size == 2)
+		return pm->pm1_enable;
 	return 0;
+}
+
+static void pm_sleep(struct acpi_pm *pm, bool enable, u8 type)
+{
+	if (enable && type == pm->at->sleep_type_off)
+		machine_ask(pm->m, MACHINE_POWEROFF);
 }
 
 static void pm_write(void *opaque, u64 off, u64 val, unsigned int size)
 {
 	struct acpi_pm *pm = opaque;
 
-	(void)size;
 	if (off == pm->at->sleep_control) {
-		if ((val & SLEEP_ENABLE) && SLEEP_TYPE(val) == pm->at->sleep_type_off)
-			machine_ask(pm->m, MACHINE_POWEROFF);
+		pm_sleep(pm, val & SLEEP_ENABLE, SLEEP_TYPE(val));
+	} else if (off == pm->at->pm1_control && size == 2) {
+		pm_sleep(pm, val & PM1_SLEEP_ENABLE, PM1_SLEEP_TYPE(val));
+	} else if (off == pm->at->pm1_event + PM1_ENABLE && size == 2) {
+		pm->pm1_enable = val;
 	} else if (off == pm->at->reset) {
 		if ((val & 0xff) == pm->at->reset_value)
 			machine_ask(pm->m, MACHINE_RESET);
@@ -69,6 +87,7 @@ int acpi_pm_init(struct acpi_pm *pm, struct machine *m, const struct acpi_pm_lay
 
 void acpi_pm_reset(struct acpi_pm *pm)
 {
+	pm->pm1_enable = 0;
 	pm_set_events(pm, 0);
 }
 

@@ -11,6 +11,8 @@ struct acpi_pm_layout {
 	u16 len;
 	u8 sleep_control;
 	u8 sleep_status;
+	u8 pm1_control;		/* those of a PC, for kernels that firmware starts */
+	u8 pm1_event;
 	u8 reset;
 	u8 events;
 	u8 reset_value;
@@ -22,6 +24,7 @@ struct acpi_pm {
 	struct machine *m;
 	const struct acpi_pm_layout *at;
 	u32 events;		/* the interrupt's line is up while there are any */
+	u16 pm1_enable;		/* of events that never come */
 };
 
 int acpi_pm_init(struct acpi_pm *pm, struct machine *m, const struct acpi_pm_layout *at,

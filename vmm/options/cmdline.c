@@ -165,6 +165,11 @@ static int take_pidfile(struct config *c, const char *arg, struct error *e)
 	return set_string(&c->pidfile, arg, e);
 }
 
+static int take_bios(struct config *c, const char *arg, struct error *e)
+{
+	return set_string(&c->bios, arg, e);
+}
+
 static int take_name(struct config *c, const char *arg, struct error *e)
 {
 	char name[256];
@@ -319,6 +324,10 @@ static const struct cmd_option cmd_options[] = {
 	{ "kernel", "FILE", "bzImage, or ELF with a PVH entry", take_kernel },
 	{ "initrd", "FILE", "initial RAM disk", take_initrd },
 	{ "append", "CMDLINE", "kernel command line", take_append },
+	{ "bios", "FILE", "firmware, which boots a disk where there is no -kernel\n"
+	  "        (default: bios-256k.bin of Debian's package seabios)", take_bios },
+	{ "boot", "[order=]c[,menu=on|off][,...]", "how the firmware does it ('-boot help')",
+	  config_set_boot },
 	{ "netdev", "tap|user,id=ID[,...]", "host side of a network card ('-netdev help')",
 	  config_add_netdev },
 	{ "nic", "tap|user[,model=virtio][,...]", "a network card and its host side in one",
@@ -448,6 +457,7 @@ static int take_help(const struct cmd_option *o, const char *arg)
 	}
 	if ((!strcmp(o->name, "device") && print_device_help(arg)) ||
 	    (!strcmp(o->name, "netdev") && print_netdev_help(arg)) ||
+	    (!strcmp(o->name, "boot") && print_table_help(o->name, &boot_table, arg)) ||
 	    (!strcmp(o->name, "drive") && print_table_help(o->name, &drive_table, arg)) ||
 	    (!strcmp(o->name, "fsdev") && print_table_help(o->name, &fsdev_table, arg)) ||
 	    (!strcmp(o->name, "chardev") && print_table_help(o->name, &chardev_table, arg)) ||
@@ -518,13 +528,8 @@ static int take_option(struct config *c, int argc, char **argv, int *i, struct e
 
 int config_check(struct config *c, struct error *e)
 {
-	if (!c->kernel) {
-		error_set(e, EINVAL, "no kernel to boot");
-		error_hint(e, "Use -kernel FILE; 'ferry -help' lists the options.");
-		return -EINVAL;
-	}
 	return config_check_chardevs(c, e) ?: config_check_ports(c, e) ?:
-	       config_check_devices(c, e);
+	       config_check_devices(c, e) ?: config_check_boot(c, e);
 }
 
 int config_take(struct config *c, int argc, char **argv, struct error *e)
@@ -532,7 +537,7 @@ int config_take(struct config *c, int argc, char **argv, struct error *e)
 	int i, ret;
 
 	*c = (struct config){ .cpus = 1 };
-	ret = config_set_memory(c, RAM_DEFAULT, e);
+	ret = config_set_memory(c, RAM_DEFAULT, e) ?: opt_defaults(&boot_table, &c->boot, e);
 	for (i = 1; i < argc && ret == CONFIG_RUN; i++)
 		ret = take_option(c, argc, argv, &i, e);
 	return ret;
@@ -561,6 +566,8 @@ void config_free(struct config *c)
 	free(c->kernel);
 	free(c->initrd);
 	free(c->append);
+	free(c->bios);
+	opt_free(&boot_table, &c->boot);
 	free(c->pidfile);
 	config_free_chardevs(c);
 	config_free_consoles(c);

@@ -36,9 +36,11 @@ struct blk_config {
 	bool discard, write_zeroes, config_wce, share_rw;
 	enum tri write_cache;	/* auto: as the drive's cache= says */
 	char *werror, *rerror;
+	u32 bootindex;
 };
 
 #define BLK_QUEUES_AUTO		0xffffU
+#define BLK_BOOTINDEX_NONE	0xffffffffU
 
 /* -device virtio-9p-pci,... */
 struct p9_config {
@@ -136,7 +138,7 @@ u64 net_config_features(const struct net_config *n, bool several_pairs);
 u64 blk_config_features(const struct blk_config *b);
 
 extern const struct opt_table netdev_table, user_net_table, drive_table, fsdev_table,
-	virtfs_table;
+	virtfs_table, boot_table;
 
 /* -monitor, -qmp */
 struct monitor_config {
@@ -170,6 +172,13 @@ struct port_config {
 
 #define CONFIG_CHARDEVS_MAX	8
 
+/* -boot */
+struct boot_config {
+	char *order, *once;
+	bool menu;
+	u32 reboot_timeout;	/* milliseconds, all ones: never */
+};
+
 #define CONFIG_DEVICES_MAX	31	/* slots of bus 0 beside the host bridge */
 
 struct config {
@@ -177,6 +186,8 @@ struct config {
 	u64 ram_size;
 	u32 cpus;
 	char *kernel, *initrd, *append;
+	char *bios;		/* NULL: the usual one, unless there is a kernel */
+	struct boot_config boot;
 	char *pidfile;
 	char *uuid;		/* NULL: none */
 	bool no_reboot, nographic, daemonize;
@@ -295,6 +306,10 @@ bool config_is_port(const char *driver);
 int config_add_port(struct config *c, const char *arg, struct error *e);
 int config_check_ports(struct config *c, struct error *e);
 void config_free_consoles(struct config *c);
+
+/* What boots the guest. */
+int config_set_boot(struct config *c, const char *arg, struct error *e);
+int config_check_boot(const struct config *c, struct error *e);
 
 /* There may be one balloon. */
 int config_check_balloon(const struct config *c, const struct balloon_config *b,

@@ -20,6 +20,10 @@
 
 /* Rows that every virtio-pci device has; each type's table repeats them. */
 #define DEVICE_ROWS							\
+	COMMON_ROWS,							\
+	{ "bootindex", OPT_IGNORED }
+
+#define COMMON_ROWS							\
 	{ "driver", OPT_STRING, DEV(driver), .def = "" },		\
 	{ "id", OPT_STRING, DEV(id), .help = "name of the device" },	\
 	{ "addr", OPT_STRING, DEV(addr),				\
@@ -38,7 +42,6 @@
 	{ "disable-legacy", OPT_IGNORED },				\
 	{ "romfile", OPT_IGNORED },					\
 	{ "rombar", OPT_IGNORED },					\
-	{ "bootindex", OPT_IGNORED },					\
 	{ "multifunction", OPT_IGNORED },				\
 	{ "ioeventfd", OPT_IGNORED }
 
@@ -122,7 +125,7 @@ u64 net_config_features(const struct net_config *n, bool several_pairs)
 #define BLK(field)	offsetof(struct device_config, blk.field)
 
 static const struct opt_row blk_rows[] = {
-	DEVICE_ROWS,
+	COMMON_ROWS,
 	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
 	  .help = "MSI-X vectors; as many as the queues need" },
 	{ "drive", OPT_STRING, BLK(drive), .help = "id of the -drive behind it" },
@@ -152,6 +155,8 @@ static const struct opt_row blk_rows[] = {
 	  .help = "let other programs write to the disk" },
 	{ "werror", OPT_STRING, BLK(werror), .help = "report" },
 	{ "rerror", OPT_STRING, BLK(rerror), .help = "report" },
+	{ "bootindex", OPT_UINT, BLK(bootindex), .def = "4294967295",
+	  .help = "place among the disks that firmware tries; behind those that have one" },
 	{ "scsi", OPT_IGNORED },
 };
 

@@ -46,6 +46,7 @@ static const char *group_option(const char *group)
 		{ "machine", "machine" }, { "accel", "accel" }, { "device", "device" },
 		{ "netdev", "netdev" }, { "drive", "drive" }, { "fsdev", "fsdev" },
 		{ "virtfs", "virtfs" }, { "chardev", "chardev" }, { "sandbox", "sandbox" },
+		{ "boot-opts", "boot" },
 	};
 	size_t i;
 
@@ -107,8 +108,8 @@ static int begin_group(struct reader *r, const char *line, struct error *e)
 /* Those that are options of their own, though files have them with the machine. */
 static bool is_own_option(const struct reader *r, const char *key)
 {
-	static const char *const own[] = { "kernel", "initrd", "append", "uuid", "runas",
-					   "chroot" };
+	static const char *const own[] = { "kernel", "initrd", "append", "bios", "uuid",
+					   "runas", "chroot" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(own); i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Role: the bus: configuration by ports 0xcf8/0xcfc and by ECAM, the windows of
- *	BARs, slots.
+ *	BARs, one more that firmware moves them to, slots.
  * Threads: main while building and plugging, vCPUs after.
  * Locks: the machine's lock is held by the caller once the guest runs.
  */
@@ -92,16 +92,16 @@ static struct pci_dev *bus_find_bar(struct pci_bus *b, u64 addr, unsigned int si
 
 static u64 bus_mmio_read(void *opaque, u64 off, unsigned int size)
 {
-	struct pci_bus *b = opaque;
-	struct pci_dev *d = bus_find_bar(b, b->at.mmio + off, size, &off);
+	struct pci_range *r = opaque;
+	struct pci_dev *d = bus_find_bar(r->bus, r->base + off, size, &off);
 
 	return d ? d->ops->bar_read(d, off, size) : ~0ULL;
 }
 
 static void bus_mmio_write(void *opaque, u64 off, u64 val, unsigned int size)
 {
-	struct pci_bus *b = opaque;
-	struct pci_dev *d = bus_find_bar(b, b->at.mmio + off, size, &off);
+	struct pci_range *r = opaque;
+	struct pci_dev *d = bus_find_bar(r->bus, r->base + off, size, &off);
 
 	if (d)
 		d->ops->bar_write(d, off, val, size);
@@ -143,12 +143,15 @@ int pci_bus_init(struct pci_bus *b, struct machine *m, const struct pci_window *
 					       .class_code = 0x060000 };
 	int ret;
 
-	*b = (struct pci_bus){ .m = m, .at = *at };
+	*b = (struct pci_bus){ .m = m, .at = *at, .mmio = { b, at->mmio },
+			       .firmware = { b, at->firmware } };
 	pci_dev_init(&b->bridge, NULL, &bridge, 0);
 	b->slot[0] = &b->bridge;
 	ret = bus_add(&m->mmio, at->ecam, 1 << 20, &ecam, b);
 	if (!ret)
-		ret = bus_add(&m->mmio, at->mmio, at->mmio_size, &mmio, b);
+		ret = bus_add(&m->mmio, at->mmio, at->mmio_size, &mmio, &b->mmio);
+	if (!ret && at->firmware_size)
+		ret = bus_add(&m->mmio, at->firmware, at->firmware_size, &mmio, &b->firmware);
 	if (!ret)
 		ret = bus_add(&m->pio, at->port, PCI_PORTS, &port, b);
 	if (!ret)

@@ -53,13 +53,21 @@ struct pci_window {
 	u64 ecam;
 	u64 mmio;
 	u64 mmio_size;
+	u64 firmware;			/* BARs answer here as well, where firmware puts them */
+	u64 firmware_size;		/* 0: nowhere */
 	u16 port;			/* of the configuration */
 	u16 ports;			/* of BARs: from here to the last one */
+};
+
+struct pci_range {
+	struct pci_bus *bus;
+	u64 base;
 };
 
 struct pci_bus {
 	struct machine *m;
 	struct pci_window at;
+	struct pci_range mmio, firmware;
 	struct pci_dev *slot[PCI_SLOTS];
 	struct pci_dev bridge;
 	u32 address;			/* what was written to 0xcf8 */

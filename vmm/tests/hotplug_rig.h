@@ -75,8 +75,10 @@ static inline int hotplug_rig_client(struct hotplug_rig *r, bool qmp)
 
 static inline int hotplug_rig_build(struct hotplug_rig *r)
 {
-	static const struct pci_window window = { X86_ECAM, X86_PCI_MMIO, X86_PCI_MMIO_SIZE,
-						  X86_PORT_PCI, X86_PORT_PCI_BARS };
+	static const struct pci_window window = {
+		.ecam = X86_ECAM, .mmio = X86_PCI_MMIO, .mmio_size = X86_PCI_MMIO_SIZE,
+		.port = X86_PORT_PCI, .ports = X86_PORT_PCI_BARS,
+	};
 	static const struct acpi_pm_layout layout = {
 		.port = X86_PORT_ACPI, .len = X86_PORT_ACPI_LEN, .events = X86_ACPI_EVENTS,
 		.irq = X86_IRQ_ACPI,

@@ -48,7 +48,7 @@ plan 61
 
 expect "unknown option" "-bogus: invalid option" -bogus
 expect "missing argument" "-kernel: requires an argument" -kernel
-expect "no kernel" "no kernel to boot" -m 128
+expect "no kernel" "no kernel and no disk to boot" -m 128
 expect "no processors" \
 	"-smp 0: Invalid CPU topology: CPU topology parameters must be greater than zero" -smp 0
 expect "no memory" "-m 0: ram size too small: the least is 8 MiB" -m 0

@@ -22,6 +22,7 @@ struct testvm {
 static inline int testvm_init(struct testvm *t, u64 ram)
 {
 	const struct pci_window window = { X86_ECAM, X86_PCI_MMIO, X86_PCI_MMIO_SIZE,
+					   X86_PCI_FIRMWARE, X86_PCI_FIRMWARE_SIZE,
 					   X86_PORT_PCI, X86_PORT_PCI_BARS };
 	struct error e;
 

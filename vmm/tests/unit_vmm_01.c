@@ -287,6 +287,26 @@ TEST_F(cmdline, harmless_words_of_qemu_are_taken)
 	EXPECT_TRUE(self->p.c.no_reboot);
 }
 
+TEST_F(cmdline, a_disk_boots_by_firmware)
+{
+	parse(&self->p, "disk.img");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	EXPECT_EQ(NULL, self->p.c.bios);
+	EXPECT_FALSE(self->p.c.boot.menu);
+	EXPECT_EQ(UINT32_MAX, self->p.c.boot.reboot_timeout);
+	config_free(&self->p.c);
+	parse(&self->p, "-bios b -boot order=cdn,menu=on,reboot-timeout=500,strict=on");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	EXPECT_STREQ("b", self->p.c.bios);
+	EXPECT_TRUE(self->p.c.boot.menu);
+	EXPECT_EQ(500, self->p.c.boot.reboot_timeout);
+	config_free(&self->p.c);
+	parse(&self->p, "-boot c -drive file=f,if=none,id=d -device "
+	      "virtio-blk-pci,drive=d,bootindex=3 -device virtio-rng-pci,bootindex=3");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	EXPECT_EQ(3, self->p.c.device[0]->blk.bootindex);
+}
+
 TEST_F(cmdline, serial_ports)
 {
 	parse(&self->p, "-kernel k -serial file:/tmp/out");
@@ -302,7 +322,23 @@ TEST_F(cmdline, serial_ports)
 static const struct {
 	const char *line, *message;
 } wrong[] = {
-	{ "", "no kernel to boot" },
+	{ "", "no kernel and no disk to boot" },
+	{ "-device virtio-rng-pci", "no kernel and no disk to boot" },
+	{ "-drive file=f,if=none,id=d", "no kernel and no disk to boot" },
+	{ "-append quiet disk.img", "-append only allowed with -kernel option" },
+	{ "-initrd i disk.img", "-initrd only allowed with -kernel option" },
+	{ "-bios b -kernel k", "-bios b: -kernel boots without firmware" },
+	{ "-boot n disk.img", "-boot n: there is no boot device 'n'" },
+	{ "-boot order=dn disk.img", "-boot order=dn: there is no boot device 'dn'" },
+	{ "-boot once=d disk.img", "-boot once=d: there is no boot device 'd'" },
+	{ "-boot cc disk.img", "-boot cc: Boot device 'c' was given twice" },
+	{ "-boot c0 disk.img", "-boot c0: Invalid boot device '0'" },
+	{ "-boot menu=perhaps disk.img", "-boot menu=perhaps: Parameter 'menu' expects 'on' or "
+	  "'off'" },
+	{ "-boot bogus=1 disk.img", "-boot bogus=1: Invalid parameter 'bogus'" },
+	{ "-drive file=f,if=none,id=a -drive file=g,if=none,id=b -device "
+	  "virtio-blk-pci,drive=a,bootindex=1 -device virtio-blk-pci,drive=b,bootindex=1",
+	  "The bootindex 1 has already been used" },
 	{ "-kernel", "-kernel: requires an argument" },
 	{ "-bogus", "-bogus: invalid option" },
 	{ "--bogus", "--bogus: invalid option" },

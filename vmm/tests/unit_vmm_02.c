@@ -279,7 +279,7 @@ TEST_F(boot, acpi_tables_add_up_to_zero_and_name_every_processor)
 	u64 at;
 	u32 len, i, lapics = 0;
 
-	ASSERT_EQ(0, x86_acpi_write(&self->t.m.ram, 254, &self->e));
+	ASSERT_EQ(0, x86_acpi_write(&self->t.m.ram, &x86_acpi_low, 254, &self->e));
 	rsdp = ram_ptr(&self->t.m.ram, X86_ACPI, 36);
 	EXPECT_EQ(0, memcmp(rsdp, "RSD PTR ", 8));
 	EXPECT_EQ(0, sum(rsdp, 20));

@@ -14,7 +14,8 @@
 
 static const struct acpi_pm_layout layout = {
 	X86_PORT_ACPI, X86_PORT_ACPI_LEN, X86_ACPI_SLEEP_CONTROL, X86_ACPI_SLEEP_STATUS,
-	X86_ACPI_RESET, X86_ACPI_EVENTS, X86_ACPI_RESET_VALUE, X86_ACPI_S5, X86_IRQ_ACPI,
+	X86_ACPI_PM1_CONTROL, X86_ACPI_PM1_EVENT, X86_ACPI_RESET, X86_ACPI_EVENTS,
+	X86_ACPI_RESET_VALUE, X86_ACPI_S5, X86_IRQ_ACPI,
 };
 
 /* A backend that takes @room bytes and keeps them. */
@@ -186,6 +187,42 @@ TEST_F(dev, power_off_needs_the_right_sleep_type)
 	EXPECT_EQ(MACHINE_POWEROFF, machine_asked(&t->m));
 	/* Power off outweighs a reset that comes at the same time. */
 	out8(t, X86_PORT_KBD, 0xfe);
+	EXPECT_EQ(MACHINE_POWEROFF, machine_asked(&t->m));
+}
+
+static u16 in16(struct testvm *t, u16 port)
+{
+	return testvm_access(t, &t->m.pio, port, 0, 2, false);
+}
+
+static void out16(struct testvm *t, u16 port, u16 val)
+{
+	testvm_access(t, &t->m.pio, port, val, 2, true);
+}
+
+TEST_F(dev, the_fixed_registers_switch_off_and_keep_what_is_enabled)
+{
+	const u16 control = X86_PORT_ACPI + X86_ACPI_PM1_CONTROL;
+	const u16 status = X86_PORT_ACPI + X86_ACPI_PM1_EVENT, enable = status + 2;
+	struct testvm *t = &self->t;
+
+	EXPECT_EQ(1, in16(t, control));	/* it is in ACPI mode, and stays there */
+	out16(t, control, 0);
+	EXPECT_EQ(1, in16(t, control));
+	out16(t, enable, 0x20);
+	EXPECT_EQ(0x20, in16(t, enable));
+	out16(t, status, 0xffff);
+	EXPECT_EQ(0, in16(t, status));
+	acpi_pm_raise(&self->pm, X86_ACPI_EVENT_POWER);
+	EXPECT_EQ(0, in16(t, status));
+	acpi_pm_reset(&self->pm);
+	EXPECT_EQ(0, in16(t, enable));
+
+	out16(t, control, 1 << 13 | 3 << 10);
+	out16(t, control, X86_ACPI_S5 << 10);
+	out8(t, control + 1, (1 << 13 | X86_ACPI_S5 << 10) >> 8);
+	EXPECT_EQ(MACHINE_RUN, machine_asked(&t->m));
+	out16(t, control, 1 << 13 | X86_ACPI_S5 << 10 | 1);
 	EXPECT_EQ(MACHINE_POWEROFF, machine_asked(&t->m));
 }
 

@@ -145,7 +145,7 @@ TEST_F(verbs, with_other_words)
 	REFUSES("create: -readconfig /none.conf: Cannot read config file /none.conf: No such file "
 		"or directory", "create", "/none.conf");
 	REFUSES("create: 'a/b' is not a name for a guest", "create", "-name", "a/b");
-	REFUSES("create: no kernel to boot", "create", "-name", "a");
+	REFUSES("create: no kernel and no disk to boot", "create", "-name", "a");
 	REFUSES("create: cannot use stdio with -daemonize", "create", "-name", "a", "-kernel", "k",
 		"-serial", "stdio");
 	EXPECT_EQ(0, files(self->dir));

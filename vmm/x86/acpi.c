@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Role: the ACPI tables of a hardware-reduced machine: no fixed events, no PM
- *	timer, no SCI; sleeping, reset and the event device are plain ports.
+ * Role: the ACPI tables. A machine without firmware is hardware-reduced: no fixed events,
+ *	no SCI; sleeping, reset and the event device are plain ports. Firmware leaves the
+ *	8259 and its timer running, which kernels mask only where they find a PC: for them
+ *	the tables have the fixed registers of one, whose SCI never comes, and no PM timer.
  *	Follows the ACPI specification 6.3, "ACPI Software Programming Model".
  * Threads: main, before the guest runs and at each reset.
  * Locks: none.
@@ -57,7 +59,24 @@ struct acpi_fadt {
 	u32 dsdt;
 	u8 reserved;
 	u8 pm_profile;
-	u8 fixed[62];		/* the fixed hardware, which is not there */
+	u16 sci;
+	u32 smi_command;	/* 0: it is always in ACPI mode */
+	u8 smi_values[4];
+	u32 pm1_event[2];
+	u32 pm1_control[2];
+	u32 pm2_control;
+	u32 pm_timer;
+	u32 gpe[2];
+	u8 pm1_event_len;
+	u8 pm1_control_len;
+	u8 pm2_control_len;
+	u8 pm_timer_len;
+	u8 gpe_len[3];
+	u8 cst;
+	u16 c2_latency;
+	u16 c3_latency;
+	u8 caches[6];
+	u8 alarm[2];
 	u8 century;
 	u16 boot_arch;
 	u8 reserved2;
@@ -76,6 +95,24 @@ struct acpi_fadt {
 
 _Static_assert(sizeof(struct acpi_fadt) == 276, "FADT of revision 6");
 _Static_assert(offsetof(struct acpi_fadt, boot_arch) == 109, "FADT boot flags");
+
+#define FADT_NO_C2		101	/* microseconds that say so */
+#define FADT_NO_C3		1001
+
+/* What firmware and the kernel would share; nobody takes its lock. */
+struct acpi_facs {
+	char signature[4];
+	u32 length;
+	u32 hardware_signature;
+	u32 waking_vector;
+	u32 global_lock;
+	u32 flags;
+	u64 x_waking_vector;
+	u8 version;
+	u8 reserved[31];
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct acpi_facs) == 64, "FACS");
 
 #define FADT_NO_VGA		BIT_ULL(2)
 #define FADT_NO_RTC		BIT_ULL(5)
@@ -108,6 +145,18 @@ struct acpi_madt_ioapic {
 	u32 gsi;
 } __attribute__((packed));
 
+struct acpi_madt_override {
+	u8 type;
+	u8 length;
+	u8 bus;
+	u8 irq;
+	u32 gsi;
+	u16 flags;
+} __attribute__((packed));
+
+#define MADT_LEVEL_HIGH		0x0d
+#define MADT_OVERRIDES		2
+
 struct acpi_mcfg {
 	struct acpi_header h;
 	u64 reserved;
@@ -121,6 +170,7 @@ struct acpi_mcfg {
 /* Where the next table goes. */
 struct acpi_writer {
 	u8 *base;
+	u64 gpa;		/* of the base */
 	u32 used;
 	u32 space;
 };
@@ -157,7 +207,7 @@ static void *acpi_begin(struct acpi_writer *w, const char *sig, u8 revision, u32
 /* Returns the table's guest-physical address. */
 static u64 acpi_seal(struct acpi_writer *w, struct acpi_header *h)
 {
-	u64 gpa = X86_ACPI + ((u8 *)h - w->base);
+	u64 gpa = w->gpa + ((u8 *)h - w->base);
 
 	h->checksum = 0;
 	h->checksum = acpi_checksum(h, h->length);
@@ -174,7 +224,7 @@ static u64 acpi_write_dsdt(struct acpi_writer *w)
 {
 	u32 len = x86_dsdt_end - x86_dsdt;
 	u8 *p = w->base + w->used;
-	u64 gpa = X86_ACPI + w->used;
+	u64 gpa = w->gpa + w->used;
 
 	if (len > w->space - w->used)
 		return 0;
@@ -183,7 +233,33 @@ static u64 acpi_write_dsdt(struct acpi_writer *w)
 	return gpa;
 }
 
-static u64 acpi_write_fadt(struct acpi_writer *w, u64 dsdt)
+/* It has no checksum. */
+static u64 acpi_write_facs(struct acpi_writer *w)
+{
+	u32 at = ALIGN_UP(w->used, 64);
+	struct acpi_facs *f = (void *)(w->base + at);
+
+	if (at > w->space || sizeof(*f) > w->space - at)
+		return 0;
+	*f = (struct acpi_facs){ .length = sizeof(*f), .version = 2 };
+	memcpy(f->signature, "FACS", 4);
+	w->used = at + sizeof(*f);
+	return w->gpa + at;
+}
+
+static void acpi_fill_fixed(struct acpi_fadt *f, u64 facs)
+{
+	f->facs = facs;
+	f->sci = X86_IRQ_SCI;
+	f->pm1_event[0] = X86_PORT_ACPI + X86_ACPI_PM1_EVENT;
+	f->pm1_event_len = X86_ACPI_PM1_EVENT_LEN;
+	f->pm1_control[0] = X86_PORT_ACPI + X86_ACPI_PM1_CONTROL;
+	f->pm1_control_len = X86_ACPI_PM1_CONTROL_LEN;
+	f->c2_latency = FADT_NO_C2;
+	f->c3_latency = FADT_NO_C3;
+}
+
+static u64 acpi_write_fadt(struct acpi_writer *w, u64 dsdt, u64 facs)
 {
 	struct acpi_fadt *f = acpi_begin(w, "FACP", 6, sizeof(*f));
 
@@ -193,8 +269,11 @@ static u64 acpi_write_fadt(struct acpi_writer *w, u64 dsdt)
 	f->dsdt = dsdt;
 	f->x_dsdt = dsdt;
 	f->boot_arch = FADT_NO_VGA | FADT_NO_RTC;
-	f->flags = FADT_WBINVD | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_RESET_REG |
-		   FADT_HW_REDUCED;
+	f->flags = FADT_WBINVD | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_RESET_REG;
+	if (facs)
+		acpi_fill_fixed(f, facs);
+	else
+		f->flags |= FADT_HW_REDUCED;
 	f->reset = acpi_port(X86_ACPI_RESET);
 	f->reset_value = X86_ACPI_RESET_VALUE;
 	f->sleep_control = acpi_port(X86_ACPI_SLEEP_CONTROL);
@@ -203,14 +282,27 @@ static u64 acpi_write_fadt(struct acpi_writer *w, u64 dsdt)
 	return acpi_seal(w, &f->h);
 }
 
-static u64 acpi_write_madt(struct acpi_writer *w, unsigned int cpus)
+/* Of a PC, interrupts below 16 are edges unless they are named. */
+static void acpi_fill_overrides(struct acpi_madt_override over[MADT_OVERRIDES])
+{
+	static const u8 level[MADT_OVERRIDES] = { X86_IRQ_ACPI, X86_IRQ_SCI };
+	unsigned int i;
+
+	for (i = 0; i < MADT_OVERRIDES; i++)
+		over[i] = (struct acpi_madt_override){ .type = 2, .length = sizeof(over[i]),
+						       .irq = level[i], .gsi = level[i],
+						       .flags = MADT_LEVEL_HIGH };
+}
+
+static u64 acpi_write_madt(struct acpi_writer *w, unsigned int cpus, bool fixed)
 {
 	struct acpi_madt_lapic *cpu;
 	struct acpi_madt_ioapic *io;
 	struct acpi_madt *m;
 	unsigned int i;
 
-	m = acpi_begin(w, "APIC", 5, sizeof(*m) + cpus * sizeof(*cpu) + sizeof(*io));
+	m = acpi_begin(w, "APIC", 5, sizeof(*m) + cpus * sizeof(*cpu) + sizeof(*io) +
+		       (fixed ? MADT_OVERRIDES * sizeof(struct acpi_madt_override) : 0));
 	if (!m)
 		return 0;
 	m->lapic = X86_LAPIC;
@@ -221,6 +313,8 @@ static u64 acpi_write_madt(struct acpi_writer *w, unsigned int cpus)
 	io = (void *)(cpu + cpus);
 	*io = (struct acpi_madt_ioapic){ .type = 1, .length = sizeof(*io), .id = 0,
 					 .address = X86_IOAPIC };
+	if (fixed)
+		acpi_fill_overrides((void *)(io + 1));
 	return acpi_seal(w, &m->h);
 }
 
@@ -257,20 +351,24 @@ static void acpi_write_rsdp(struct acpi_writer *w, u64 xsdt)
 	r->extended_checksum = acpi_checksum(r, sizeof(*r));
 }
 
-int x86_acpi_write(const struct ram *ram, unsigned int cpus, struct error *e)
+const struct x86_acpi_place x86_acpi_low = { X86_ACPI, X86_ACPI_END - X86_ACPI, false };
+
+int x86_acpi_write(const struct ram *ram, const struct x86_acpi_place *at, unsigned int cpus,
+		   struct error *e)
 {
-	u32 space = X86_ACPI_END - X86_ACPI;
-	struct acpi_writer w = { ram_ptr(ram, X86_ACPI, space), 64, space };
-	u64 tables[3], xsdt;
+	struct acpi_writer w = { ram_ptr(ram, at->gpa, at->space), at->gpa, 64, at->space };
+	u64 tables[3], xsdt, facs = 0;
 
 	if (!w.base)
 		return error_set(e, ENOMEM, "guest memory is too small for the ACPI tables");
-	tables[0] = acpi_write_fadt(&w, acpi_write_dsdt(&w));
-	tables[1] = acpi_write_madt(&w, cpus);
+	if (at->fixed)
+		facs = acpi_write_facs(&w);
+	tables[0] = acpi_write_fadt(&w, acpi_write_dsdt(&w), facs);
+	tables[1] = acpi_write_madt(&w, cpus, at->fixed);
 	tables[2] = acpi_write_mcfg(&w);
 	xsdt = acpi_write_xsdt(&w, tables, ARRAY_SIZE(tables));
-	if (!tables[0] || !tables[1] || !tables[2] || !xsdt)
-		return error_set(e, ENOMEM, "ACPI tables do not fit below 1 MiB");
+	if (!tables[0] || !tables[1] || !tables[2] || !xsdt || (at->fixed && !facs))
+		return error_set(e, ENOMEM, "ACPI tables do not fit into their place");
 	acpi_write_rsdp(&w, xsdt);
 	return 0;
 }

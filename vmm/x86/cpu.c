@@ -262,6 +262,8 @@ static int cpu_enter(const struct ram *ram, const struct x86_entry *entry,
 {
 	bool long_mode = entry->mode == X86_ENTRY_64;
 
+	if (entry->mode == X86_ENTRY_RESET)
+		return 0;	/* it is there at power-on */
 	cpu_flat_segments(sregs, long_mode);
 	regs->rflags = 2;
 	regs->rip = entry->ip;

@@ -5,10 +5,11 @@
 
 #include "../machine/machine.h"
 
-/* How the first processor enters the kernel. */
+/* How the first processor begins. */
 enum x86_entry_mode {
 	X86_ENTRY_64,		/* long mode, RSI = zero page */
 	X86_ENTRY_PVH,		/* protected mode, EBX = start info */
+	X86_ENTRY_RESET,	/* at the reset vector, where firmware is */
 };
 
 struct x86_entry {

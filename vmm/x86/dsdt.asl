@@ -43,6 +43,9 @@ DefinitionBlock ("", "DSDT", 2, "FERRY ", "FERRYVMM", 1)
 				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
 					NonCacheable, ReadWrite,
 					0, 0xc0000000, 0xdfffffff, 0, 0x20000000)
+				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
+					NonCacheable, ReadWrite,
+					0, 0xfe000000, 0xfebfffff, 0, 0x00c00000)
 			})
 
 			/* Hot plug: what vmm/pci/hotplug.h says of its registers. */
@@ -142,6 +145,7 @@ DefinitionBlock ("", "DSDT", 2, "FERRY ", "FERRYVMM", 1)
 			Name (_CRS, ResourceTemplate ()
 			{
 				Memory32Fixed (ReadWrite, 0xe0000000, 0x00100000)
+				IO (Decode16, 0x0510, 0x0510, 1, 2)
 				IO (Decode16, 0x0600, 0x0600, 1, 0x20)
 			})
 		}
