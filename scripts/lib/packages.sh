@@ -16,7 +16,7 @@ PACKAGES_LAB=(
 )
 PACKAGES_CHECK=(
 	sparse clang clang-format libclang-rt-14-dev shellcheck groff-base
-	dmsetup xfsprogs nbd-server nbd-client
+	dmsetup xfsprogs nbd-server nbd-client mmdebstrap fdisk
 )
 PACKAGES_TRIXIE=(mmdebstrap)
 
