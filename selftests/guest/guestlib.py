@@ -128,7 +128,7 @@ class Guest:
         with open(self.log, "rb") as log:
             return log.read().decode(errors="replace")
 
-    def wait_console(self, text, times=1):
+    def wait_console(self, text, times=1, patience=PATIENCE):
         def there():
             if self.console().count(text) >= times:
                 return True
@@ -137,7 +137,7 @@ class Guest:
                                      f"{self.console()[-2000:]}")
             return False
         try:
-            wait_for(f"'{text}' on the guest's console", there)
+            wait_for(f"'{text}' on the guest's console", there, patience)
         except AssertionError:
             print("\n".join("# " + line for line in self.console()[-2000:].splitlines()))
             raise
