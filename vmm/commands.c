@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	  "start a guest in the background, under a name", create_run },
 	{ "list", "[-json] [-q]", "the guests that run", ctl_list },
 	{ "console", "NAME", "its serial port, here; C-] leaves it", ctl_console },
+	{ "log", "NAME", "what its VMM has said in the background", ctl_log },
 	{ "shutdown", "[-timeout SECONDS] NAME", "press its power button, await its end",
 	  ctl_shutdown },
 	{ "destroy", "NAME", "end it at once", ctl_destroy },

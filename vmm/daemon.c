@@ -36,6 +36,7 @@ int daemon_begin(struct daemon *d, struct error *e)
 	int fds[2];
 	pid_t child;
 
+	d->log_fd = -1;
 	d->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (d->null_fd < 0 || pipe2(fds, O_CLOEXEC))
 		return error_errno(e, errno, "cannot go into the background");
@@ -60,7 +61,9 @@ void daemon_ready(const struct daemon *d)
 
 	/* Whoever reads the caller's output to its end shall see that end. */
 	for (i = 0; i < 3; i++)
-		dup2(d->null_fd, i);
+		dup2(i && d->log_fd >= 0 ? d->log_fd : d->null_fd, i);
+	if (d->log_fd > STDERR_FILENO)
+		close(d->log_fd);
 	if (d->null_fd > STDERR_FILENO)
 		close(d->null_fd);
 	n = write(d->ready_fd, &ready, 1);

@@ -9,6 +9,7 @@
 struct daemon {
 	int ready_fd;		/* the program that was started waits at its other end */
 	int null_fd;
+	int log_fd;
 };
 
 /**
@@ -23,7 +24,10 @@ struct daemon {
  */
 int daemon_begin(struct daemon *d, struct error *e);
 
-/* All is set up: let the program that was started end, and let go of its terminal. */
+/*
+ * All is set up: let the program that was started end, and let go of its terminal. What is said
+ * from here on goes to d->log_fd, if that is not -1.
+ */
 void daemon_ready(const struct daemon *d);
 
 #endif /* FERRY_VMM_DAEMON_H */

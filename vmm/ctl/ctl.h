@@ -35,6 +35,7 @@ int ctl_tap(int argc, char **argv, struct error *e);
 int ctl_bridge(int argc, char **argv, struct error *e);
 int ctl_list(int argc, char **argv, struct error *e);
 int ctl_console(int argc, char **argv, struct error *e);
+int ctl_log(int argc, char **argv, struct error *e);
 int ctl_qmp(int argc, char **argv, struct error *e);
 int ctl_pause(int argc, char **argv, struct error *e);
 int ctl_resume(int argc, char **argv, struct error *e);

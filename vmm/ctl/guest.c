@@ -93,6 +93,6 @@ int guest_await_end(struct guest *g, int milliseconds)
 
 	if (poll(&p, 1, milliseconds) != 1)
 		return -ETIMEDOUT;
-	rundir_clean(&g->dir, g->entry.name);
+	rundir_forget(&g->dir, g->entry.name);
 	return 0;
 }

@@ -119,7 +119,17 @@ bool rundir_find(const struct rundir *d, const char *name, struct rundir_entry *
 	return true;
 }
 
-static void entry_remove(const struct rundir *d, const char *name)
+static void entry_remove_log(const struct rundir *d, const char *name, bool any)
+{
+	char file[RUNDIR_NAME_MAX + 16];
+	struct stat st;
+
+	entry_file(name, "log", file, sizeof(file));
+	if (any || (!fstatat(d->fd, file, &st, AT_SYMLINK_NOFOLLOW) && !st.st_size))
+		unlinkat(d->fd, file, 0);
+}
+
+static void entry_remove(const struct rundir *d, const char *name, bool log)
 {
 	char file[RUNDIR_NAME_MAX + 16];
 	size_t i;
@@ -128,17 +138,28 @@ static void entry_remove(const struct rundir *d, const char *name)
 		entry_file(name, rundir_files[i], file, sizeof(file));
 		unlinkat(d->fd, file, 0);
 	}
+	entry_remove_log(d, name, log);
 }
 
-void rundir_clean(const struct rundir *d, const char *name)
+static void entry_clean(const struct rundir *d, const char *name, bool log)
 {
 	struct rundir_entry found;
 
 	if (flock(d->fd, LOCK_EX))
 		return;
 	if (!rundir_find(d, name, &found))
-		entry_remove(d, name);
+		entry_remove(d, name, log);
 	flock(d->fd, LOCK_UN);
+}
+
+void rundir_clean(const struct rundir *d, const char *name)
+{
+	entry_clean(d, name, false);
+}
+
+void rundir_forget(const struct rundir *d, const char *name)
+{
+	entry_clean(d, name, true);
 }
 
 /* A file of its own, locked. The directory is locked. */
@@ -152,7 +173,7 @@ static int entry_make(const struct rundir *d, const char *name)
 	if (!fcntl(fd, F_SETLK, &lock) && dprintf(fd, "%d\n", getpid()) > 0)
 		return fd;
 	ret = -errno;
-	entry_remove(d, name);
+	entry_remove(d, name, true);
 	close(fd);
 	return ret;
 }
@@ -168,7 +189,7 @@ int rundir_enter(const struct rundir *d, const char *name, struct error *e)
 		ret = error_set(e, EEXIST, "guest '%s' is running already, as process %d", name,
 				found.pid);
 	} else {
-		entry_remove(d, name);
+		entry_remove(d, name, true);
 		ret = entry_make(d, name);
 		if (ret < 0)
 			error_errno(e, ret, "could not make '%s/%s.pid'", d->path, name);
@@ -178,10 +199,13 @@ int rundir_enter(const struct rundir *d, const char *name, struct error *e)
 }
 
 /* By its path: a process that has given up the way to files may still do that. */
-void rundir_leave(const struct rundir *d, const char *name, int fd)
+void rundir_leave(const struct rundir *d, const char *name, int fd, bool well)
 {
 	char path[RUNDIR_PATH_MAX];
 
+	/* While the name is still ours. */
+	if (well && !rundir_path(d, name, "log", path, NULL))
+		unlink(path);
 	if (!rundir_path(d, name, "pid", path, NULL))
 		unlink(path);
 	close(fd);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The run directory: where running guests are found by name. Each has three files there,
- * NAME.pid, which it keeps locked for as long as it lives, NAME.qmp and NAME.console. A
- * name whose .pid nobody has locked is what a dead guest has left.
+ * The run directory: where running guests are found by name. Each has NAME.pid there, which it
+ * keeps locked for as long as it lives, NAME.qmp, NAME.console and, in the background, NAME.log.
+ * A name whose .pid nobody has locked is what a dead guest has left. A log that something was
+ * written to stays, for whoever wants to know why, until a guest has that name again.
  */
 #ifndef FERRY_VMM_CTL_RUNDIR_H
 #define FERRY_VMM_CTL_RUNDIR_H
@@ -44,7 +45,7 @@ void rundir_close(struct rundir *d);
 /* What a guest may be called: letters, digits and "_.+-", not beginning with "." or "-". */
 int rundir_check_name(const char *name, struct error *e);
 
-/* The path of a guest's file, "pid", "qmp" or "console". */
+/* The path of a guest's file, "pid", "qmp", "console" or "log". */
 int rundir_path(const struct rundir *d, const char *name, const char *file, char path[],
 		struct error *e);
 
@@ -61,14 +62,20 @@ int rundir_path(const struct rundir *d, const char *name, const char *file, char
  */
 int rundir_enter(const struct rundir *d, const char *name, struct error *e);
 
-/* The end of the process that entered; its sockets are gone already. */
-void rundir_leave(const struct rundir *d, const char *name, int fd);
+/*
+ * The end of the process that entered; its sockets are gone already. A log tells nothing that
+ * was not meant if all went @well, and goes too.
+ */
+void rundir_leave(const struct rundir *d, const char *name, int fd, bool well);
 
 /* Whether a guest has the name, and who that is. */
 bool rundir_find(const struct rundir *d, const char *name, struct rundir_entry *found);
 
-/* Remove what is left of a guest, unless it lives. */
+/* Remove what is left of a guest, unless it lives, and its log, unless that tells something. */
 void rundir_clean(const struct rundir *d, const char *name);
+
+/* The same of one whose end was asked for: nobody will ask why. */
+void rundir_forget(const struct rundir *d, const char *name);
 
 /*
  * Who lives, by name; the list is freed by the caller. Removes what is left of others.

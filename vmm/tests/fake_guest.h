@@ -214,7 +214,7 @@ static void fake_live(struct fake *f, int ready)
 	}
 	monitor_destroy(&f->r.mon);
 	unlink(f->console);
-	rundir_leave(&f->dir, f->name, entry);
+	rundir_leave(&f->dir, f->name, entry, true);
 	_exit(0);
 }
 
