@@ -240,6 +240,21 @@ int vm_netdev_add(void *opaque, struct json_object *args, struct json_object **r
 	return err;
 }
 
+/* What is behind a device, by its name. */
+static const char *vm_other_side(const struct device_config *d)
+{
+	switch (d->type->kind) {
+	case DEVICE_NET:
+		return d->net.netdev;
+	case DEVICE_BLK:
+		return d->blk.drive;
+	case DEVICE_9P:
+		return d->p9.fsdev;
+	default:
+		return NULL;
+	}
+}
+
 /* The device that has it, or NULL. */
 static const struct device_config *vm_user_of(const struct vm *vm, enum device_kind kind,
 					      const char *id)
@@ -249,8 +264,7 @@ static const struct device_config *vm_user_of(const struct vm *vm, enum device_k
 	for (i = 0; i < vm->cfg->n_devices; i++) {
 		const struct device_config *d = vm->cfg->device[i];
 
-		if (d->type->kind == kind &&
-		    !strcmp(kind == DEVICE_NET ? d->net.netdev : d->blk.drive, id))
+		if (d->type->kind == kind && !strcmp(vm_other_side(d), id))
 			return d;
 	}
 	return NULL;
@@ -284,6 +298,43 @@ int vm_netdev_del(void *opaque, struct json_object *args, struct json_object **r
 	vm_close_netdev(vm, nd);
 	config_remove_netdev(vm->cfg, config_find_netdev(vm->cfg, id));
 	return 0;
+}
+
+/* Its device opens the directory, and has it judged. */
+int vm_fsdev_add(void *opaque, struct json_object *args, struct json_object **ret,
+		 struct error *e)
+{
+	struct vm *vm = opaque;
+	char *options;
+	int err = vm_check_sandbox(vm, "fsdev_add", e);
+
+	(void)ret;
+	if (!err)
+		err = vm_option_text(args, &options, e);
+	if (err)
+		return err;
+	err = config_add_fsdev(vm->cfg, options, e);
+	free(options);
+	return err;
+}
+
+int vm_fsdev_del(void *opaque, struct json_object *args, struct json_object **ret,
+		 struct error *e)
+{
+	const char *id = monitor_string(args, "id");
+	struct fsdev_config *f;
+	struct vm *vm = opaque;
+	int err;
+
+	(void)ret;
+	vm_remove_devices(vm, false);
+	f = config_find_fsdev(vm->cfg, id);
+	if (!f)
+		return vm_not_found(id, e);
+	err = vm_check_unused(vm, DEVICE_9P, id, e);
+	if (!err)
+		config_remove_fsdev(vm->cfg, f);
+	return err;
 }
 
 int vm_drive_add(void *opaque, struct json_object *args, struct json_object **ret,

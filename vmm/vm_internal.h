@@ -123,6 +123,8 @@ int vm_device_add(void *vm, struct json_object *args, struct json_object **ret, 
 int vm_device_del(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_netdev_add(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_netdev_del(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_fsdev_add(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+int vm_fsdev_del(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_drive_add(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_drive_del(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 

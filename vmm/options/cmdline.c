@@ -559,7 +559,7 @@ void config_free(struct config *c)
 	for (i = 0; i < c->n_drives; i++)
 		config_free_drive(c->drive[i]);
 	for (i = 0; i < c->n_fsdevs; i++)
-		opt_free(&fsdev_table, &c->fsdev[i]);
+		config_free_fsdev(c->fsdev[i]);
 	for (i = 0; i < c->n_devices; i++)
 		config_free_device(c->device[i]);
 	free(c->name);

@@ -211,7 +211,7 @@ struct config {
 	unsigned int n_drives;
 	struct drive_config *drive[CONFIG_DEVICES_MAX];
 	unsigned int n_fsdevs;
-	struct fsdev_config fsdev[CONFIG_DEVICES_MAX];
+	struct fsdev_config *fsdev[CONFIG_DEVICES_MAX];
 	unsigned int n_devices;
 	struct device_config *device[CONFIG_DEVICES_MAX];
 };
@@ -318,6 +318,8 @@ int config_check_balloon(const struct config *c, const struct balloon_config *b,
 /* Likewise the exported directories'. */
 int config_check_p9(const struct p9_config *p, struct error *e);
 int config_check_fsdev(struct config *c, struct device_config *d, struct error *e);
-struct fsdev_config *config_find_fsdev(struct config *c, const char *id);
+struct fsdev_config *config_find_fsdev(const struct config *c, const char *id);
+void config_remove_fsdev(struct config *c, struct fsdev_config *f);
+void config_free_fsdev(struct fsdev_config *f);
 
 #endif /* FERRY_VMM_OPTIONS_CONFIG_H */

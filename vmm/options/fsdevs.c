@@ -204,19 +204,32 @@ static int fsdev_check(struct config *c, struct fsdev_config *f, const char *arg
 	return ret ?: fsdev_check_use(f, arg, e);
 }
 
-struct fsdev_config *config_find_fsdev(struct config *c, const char *id)
+struct fsdev_config *config_find_fsdev(const struct config *c, const char *id)
 {
 	unsigned int i;
 
 	for (i = 0; i < c->n_fsdevs; i++)
-		if (!strcmp(c->fsdev[i].id, id))
-			return &c->fsdev[i];
+		if (!strcmp(c->fsdev[i]->id, id))
+			return c->fsdev[i];
 	return NULL;
+}
+
+void config_free_fsdev(struct fsdev_config *f)
+{
+	opt_free(&fsdev_table, f);
+	free(f);
+}
+
+void config_remove_fsdev(struct config *c, struct fsdev_config *f)
+{
+	config_remove(c->fsdev, &c->n_fsdevs, f);
+	config_free_fsdev(f);
 }
 
 /* Keep a directory that was parsed, or what is wrong with it; @f is moved. */
 static int fsdev_add(struct config *c, struct fsdev_config *f, const char *arg, struct error *e)
 {
+	struct fsdev_config *own;
 	int ret;
 
 	if (c->n_fsdevs == CONFIG_DEVICES_MAX)
@@ -224,7 +237,11 @@ static int fsdev_add(struct config *c, struct fsdev_config *f, const char *arg, 
 	ret = fsdev_check(c, f, arg, e);
 	if (ret)
 		return ret;
-	c->fsdev[c->n_fsdevs++] = *f;
+	own = malloc(sizeof(*own));
+	if (!own)
+		return error_errno(e, ENOMEM, "options");
+	*own = *f;
+	c->fsdev[c->n_fsdevs++] = own;
 	*f = (struct fsdev_config){ 0 };
 	return 0;
 }

@@ -67,7 +67,7 @@ TEST_F(words, an_export_and_its_device)
 	TAKES(FS "security_model=mapped" ON_DEV);
 	ASSERT_EQ(1, self->c.n_fsdevs);
 	ASSERT_EQ(1, self->c.n_devices);
-	f = &self->c.fsdev[0];
+	f = self->c.fsdev[0];
 	EXPECT_STREQ("/p", f->path);
 	EXPECT_EQ(FERRY_9P_MODEL_MAPPED, f->model);
 	EXPECT_EQ(0, f->flags);
@@ -99,16 +99,17 @@ TEST_F(words, every_model_has_its_name)
 
 	for (i = 0; i < ARRAY_SIZE(models); i++) {
 		TAKES(models[i].line);
-		EXPECT_EQ(models[i].model, self->c.fsdev[0].model);
+		EXPECT_EQ(models[i].model, self->c.fsdev[0]->model);
 	}
 }
 
 TEST_F(words, keys_become_flags_and_limits)
 {
-	const struct fsdev_config *f = &self->c.fsdev[0];
+	const struct fsdev_config *f;
 
 	TAKES(FS "security_model=passthrough,readonly=on,squash=root,uid=33,gid=34,guest_checks=on,"
 	      "msize=1M,fids=100,xattr_bytes=64K,multidevs=warn");
+	f = self->c.fsdev[0];
 	EXPECT_EQ(FERRY_9P_F_READ_ONLY | FERRY_9P_F_ROOT_SQUASH | FERRY_9P_F_GUEST_CHECKS,
 		  f->flags);
 	EXPECT_EQ(33, f->uid);
@@ -117,14 +118,17 @@ TEST_F(words, keys_become_flags_and_limits)
 	EXPECT_EQ(100, f->fids);
 	EXPECT_EQ(64 * KIB, f->xattr_bytes);
 	TAKES(FS "security_model=passthrough,squash=all");
+	f = self->c.fsdev[0];
 	EXPECT_EQ(FERRY_9P_F_ALL_SQUASH, f->flags);
 	TAKES(FS "security_model=mapped,fmode=0644,dmode=0755,uid=33,multidevs=remap,squash=none");
+	f = self->c.fsdev[0];
 	EXPECT_EQ(0644, f->fmode);
 	EXPECT_EQ(0755, f->dmode);
 	EXPECT_EQ(33, f->uid);
 	EXPECT_EQ(FERRY_9P_SELF, f->gid);
 	/* A comma in a name is doubled. */
 	TAKES("-fsdev local,id=a,path=/p,,q,security_model=none,readonly");
+	f = self->c.fsdev[0];
 	EXPECT_STREQ("/p,q", f->path);
 	EXPECT_EQ(FERRY_9P_F_READ_ONLY, f->flags);
 }

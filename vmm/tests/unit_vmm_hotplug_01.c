@@ -139,6 +139,49 @@ TEST_F(plug, a_directory_and_a_reset_that_ends_it)
 	TYPE("device_add virtio-9p-pci,fsdev=f0,mount_tag=t,vhost=off,id=p", "");
 }
 
+/* By either monitor, as often as wanted, with what the command line would take. */
+TEST_F(plug, directories_that_come_later)
+{
+	struct hotplug_rig *r = &self->r;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		TYPE("fsdev_add local,id=f1,path=/tmp,security_model=none,readonly=on", "");
+		TYPE("fsdev_add local,id=f1,path=/,security_model=none",
+		     "Error: Duplicate ID 'f1' for fsdev\n");
+		ASK(qmp, "{\"execute\":\"fsdev_add\",\"arguments\":{\"fsdriver\":\"local\",\"id\":"
+		    "\"f2\",\"path\":\"/var,nowhere\",\"security_model\":\"mapped\",\"fmode\":420,"
+		    "\"readonly\":true}}");
+		EXPECT_NE(NULL, strstr(r->heard, "\"return\": { }")) TH_LOG("%s", r->heard);
+		ASSERT_EQ(3, r->cfg.n_fsdevs);
+		EXPECT_STREQ("/var,nowhere", r->cfg.fsdev[2]->path);
+		EXPECT_EQ(0644, r->cfg.fsdev[2]->fmode);
+		/* The directory is looked for when the device comes; what fails leaves nothing. */
+		TYPE("device_add virtio-9p-pci,fsdev=f2,mount_tag=u,vhost=off", "Error: cannot "
+		     "initialize fsdev 'f2': failed to open '/var,nowhere': No such file or "
+		     "directory\n");
+		TYPE("device_add virtio-9p-pci,fsdev=f1,mount_tag=t,vhost=off,id=p", "");
+		TYPE("device_add virtio-9p-pci,fsdev=f1,mount_tag=u,vhost=off",
+		     "Error: fsdev 'f1' is already in use by another device\n");
+		TYPE("fsdev_del f1", "Error: 'f1' is in use by device 'p'\n");
+		/* Those before and behind it stay where they are. */
+		TYPE("fsdev_del f2", "");
+		TYPE("fsdev_del f2", "Error: Device 'f2' not found\n");
+		TYPE("device_del p", "");
+		hotplug_rig_eject(r, hotplug_rig_read(r, PCI_HOTPLUG_DOWN));
+		EXPECT_NE(NULL, strstr(hotplug_rig_hear(r, r->qmp), DELETED("p")));
+		TYPE("fsdev_del f1", "");
+		EXPECT_EQ(1, r->cfg.n_fsdevs);
+	}
+	/* The first goes, another one's device goes on by its own. */
+	TYPE("fsdev_add local,id=f1,path=/tmp,security_model=none", "");
+	TYPE("device_add virtio-9p-pci,fsdev=f1,mount_tag=t,vhost=off,id=p", "");
+	TYPE("fsdev_del f0", "");
+	hotplug_rig_eject(r, 1U << 2);
+	EXPECT_NE(NULL, strstr(hotplug_rig_hear(r, r->qmp), DELETED("p"))) TH_LOG("%s", r->heard);
+	TYPE("device_add virtio-9p-pci,fsdev=f1,mount_tag=t,vhost=off,id=p", "");
+}
+
 TEST_F(plug, what_is_refused)
 {
 	static const struct {
@@ -171,6 +214,13 @@ TEST_F(plug, what_is_refused)
 		{ "netdev_add what,id=n1", "Parameter 'type' expects a netdev backend type" },
 		{ "netdev_add tap,id=n1,fd=0", "are for descriptors that are handed in at the " },
 		{ "netdev_add tap,id=n1,vhostfd=0", "are for descriptors that are handed in" },
+		{ "fsdev_add local,id=f0,path=/,security_model=none", "Duplicate ID 'f0' for" },
+		{ "fsdev_add local,id=f1,path=/", "security_model property not set" },
+		{ "fsdev_add proxy,id=f1", "fsdriver proxy is not supported: use local" },
+		{ "fsdev_add local,path=/,security_model=none", "fsdev: No id specified" },
+		{ "fsdev_add local,id=f1,path=/,security_model=none,what=1", "'what'" },
+		{ "fsdev_add", "Parameter 'fsdriver' is missing" },
+		{ "fsdev_del what", "Device 'what' not found" },
 		{ "drive_add 0 file=/dev/null", "Can't hot-add drive to type virtio" },
 		{ "drive_add 0 if=none,id=x", "Device needs media, but drive is empty" },
 		{ "drive_add 0 if=none,id=x,file=/nowhere", "/nowhere" },
@@ -189,6 +239,7 @@ TEST_F(plug, what_is_refused)
 	EXPECT_EQ(2, r->vm.n_devices);
 	EXPECT_EQ(2, r->cfg.n_devices);
 	EXPECT_EQ(1, r->cfg.n_netdevs);
+	EXPECT_EQ(1, r->cfg.n_fsdevs);
 	EXPECT_EQ(1, r->cfg.n_drives);
 	EXPECT_EQ(0, r->vm.n_drives);
 	EXPECT_EQ(0, hotplug_rig_read(r, PCI_HOTPLUG_UP));
@@ -239,6 +290,8 @@ TEST_F(plug, nothing_comes_once_the_sandbox_is_closed)
 	TYPE("device_add virtio-rng-pci", "Error: device_add is not possible with -sandbox on\n");
 	TYPE("netdev_add user,id=u",
 	     "Error: netdev_add is not possible with -sandbox on\n");
+	TYPE("fsdev_add local,id=f",
+	     "Error: fsdev_add is not possible with -sandbox on\n");
 	TYPE("drive_add 0 if=none,file=/x", "Error: drive_add is not possible with -sandbox on\n");
 	TYPE("device_del r0", "");
 	hotplug_rig_eject(&self->r, 1U << 3);
