@@ -182,4 +182,107 @@ TEST_F(abi, passthrough_takes_the_right_to_be_anyone)
 	close(b.fd);
 }
 
+/* What @b asks for is refused or served; served, the file that the export has is there. */
+static int serves(struct p9 *p, const struct ferry_9p_backend *b)
+{
+	struct ferry_9p_backend tell = *b;
+	int err = set(p, &tell);
+
+	if (err)
+		return err;
+	check_ok(p9_version(p, "9P2000.L", P9_MSIZE), "Tversion");
+	check_ok(p9_attach(p, 0, 0), "Tattach");
+	err = p9_walk(p, 0, 1, "file");
+	if (!err)
+		err = p9_lopen(p, 1, b->flags & FERRY_9P_F_READ_ONLY ? O_RDWR : O_RDONLY);
+	return err;
+}
+
+static void have(unsigned int cap, bool on)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+
+	check(!syscall(SYS_capget, &h, caps), "capget: %s", strerror(errno));
+	caps[cap / 32].effective &= ~(1U << cap % 32);
+	caps[cap / 32].effective |= (unsigned int)on << cap % 32;
+	check(!syscall(SYS_capset, &h, caps), "capset: %s", strerror(errno));
+}
+
+/* Who has no right to a mount any more serves the one that was kept, with the rights left. */
+TEST_F(abi, a_directory_is_kept)
+{
+	struct ferry_9p_backend b = good(), none = { .fd = -1 };
+	int root = b.fd, i;
+
+	export_write(export_path("export/file"), "text");
+	b.model = FERRY_9P_MODEL_PASSTHROUGH;
+	b.flags = FERRY_9P_F_KEPT;
+	EXPECT_EQ(-ENOENT, serves(&self->p, &b));
+	b.flags = FERRY_9P_F_KEEP;
+	ASSERT_EQ(0, serves(&self->p, &b));
+	/* Of no other one is it known; those that are only served do not take its place. */
+	b.fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	b.flags = 0;
+	EXPECT_EQ(-ENOENT, serves(&self->p, &b));
+	close(b.fd);
+	close(root);
+	have(CAP_SYS_ADMIN, false);
+	b.fd = -1;
+	b.flags = FERRY_9P_F_KEPT;
+	for (i = 0; i < 3; i++) {
+		/* From a stop, and from itself. */
+		ASSERT_EQ(0, serves(&self->p, &b));
+		ASSERT_EQ(0, serves(&self->p, &b));
+		ASSERT_EQ(0, set(&self->p, &none));
+	}
+	b.flags = FERRY_9P_F_KEPT | FERRY_9P_F_READ_ONLY;
+	EXPECT_EQ(-EROFS, serves(&self->p, &b));
+	b.flags = FERRY_9P_F_KEPT | FERRY_9P_F_KEEP;
+	EXPECT_EQ(0, serves(&self->p, &b));
+	EXPECT_EQ(0, serves(&self->p, &b));
+	/* It is the directory that was kept, and no rights. */
+	have(CAP_SETUID, false);
+	EXPECT_EQ(-EPERM, serves(&self->p, &b));
+	b.model = FERRY_9P_MODEL_NONE;
+	EXPECT_EQ(0, serves(&self->p, &b));
+	b.fids = 65537;
+	EXPECT_EQ(-EINVAL, serves(&self->p, &b));
+	/* The teardown unmounts. */
+	have(CAP_SYS_ADMIN, true);
+}
+
+TEST_F(abi, what_is_kept_is_its_owner_s)
+{
+	struct ferry_9p_backend b = good(), kept = b;
+
+	kept.flags = FERRY_9P_F_KEPT;
+	b.flags = FERRY_9P_F_KEEP;
+	ASSERT_EQ(0, set(&self->p, &b));
+	ASSERT_EQ(0, set(&self->p, &kept));
+	dev_ioctl(&self->p.dev, VHOST_RESET_OWNER, NULL);
+	EXPECT_EQ(-EPERM, set(&self->p, &kept));
+	dev_ioctl(&self->p.dev, VHOST_SET_OWNER, NULL);
+	check_ok(__dev_set_features(&self->p.dev, F_VERSION_1 | F_INDIRECT), "features");
+	dev_set_mem(&self->p.dev, &self->p.mem);
+	dev_set_ring(&self->p.dev, 0, &self->p.ring);
+	EXPECT_EQ(-ENOENT, set(&self->p, &kept));
+	close(b.fd);
+}
+
+/* And no longer: the teardown would find the file system busy. */
+TEST_F(abi, what_is_kept_goes_with_the_device)
+{
+	struct ferry_9p_backend b = good();
+	int i;
+
+	b.flags = FERRY_9P_F_KEEP;
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, set(&self->p, &b));
+	close(b.fd);
+	b.fd = -1;
+	b.flags = 0;
+	ASSERT_EQ(0, set(&self->p, &b));
+}
+
 TEST_HARNESS_MAIN

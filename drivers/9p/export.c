@@ -74,27 +74,66 @@ static bool ferry_9p_export_local(const struct super_block *sb)
 	return (sb->s_type->fs_flags & FS_REQUIRES_DEV) && sb->s_magic != FUSE_SUPER_MAGIC;
 }
 
-static int ferry_9p_export_root(struct ferry_9p_export *ex, int fd)
+static struct ferry_9p_mount *ferry_9p_mount_path(const struct path *path)
+{
+	struct ferry_9p_mount *m;
+	struct vfsmount *mnt;
+
+	if (!d_is_dir(path->dentry))
+		return ERR_PTR(-ENOTDIR);
+	m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
+	if (!m)
+		return ERR_PTR(-ENOMEM);
+	mnt = clone_private_mount(path);
+	if (IS_ERR(mnt)) {
+		kfree(m);
+		return ERR_CAST(mnt);
+	}
+	m->users = 1;
+	m->root.mnt = mnt;
+	m->root.dentry = dget(path->dentry);
+	return m;
+}
+
+static struct ferry_9p_mount *ferry_9p_mount_get(int fd)
 {
 	struct file *file = fget(fd);
-	struct vfsmount *mnt;
+	struct ferry_9p_mount *m;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	m = ferry_9p_mount_path(&file->f_path);
+	fput(file);
+	return m;
+}
+
+/* No longer served, or no longer kept. */
+void ferry_9p_mount_put(struct ferry_9p_mount *m)
+{
+	if (!m || --m->users)
+		return;
+	dput(m->root.dentry);
+	kern_unmount(m->root.mnt);
+	kfree(m);
+}
+
+static int ferry_9p_export_root(struct ferry_9p_export *ex, int fd, struct ferry_9p_mount *kept)
+{
+	struct ferry_9p_mount *m = kept;
 	struct kstat st;
 	int err;
 
-	if (!file)
-		return -EBADF;
-	if (!d_is_dir(file->f_path.dentry)) {
-		fput(file);
-		return -ENOTDIR;
+	if (ex->flags & FERRY_9P_F_KEPT) {
+		if (!kept)
+			return -ENOENT;
+		kept->users++;
+	} else {
+		m = ferry_9p_mount_get(fd);
+		if (IS_ERR(m))
+			return PTR_ERR(m);
 	}
-	mnt = clone_private_mount(&file->f_path);
-	if (!IS_ERR(mnt)) {
-		ex->root.mnt = mnt;
-		ex->root.dentry = dget(file->f_path.dentry);
-	}
-	fput(file);
-	if (IS_ERR(mnt))
-		return PTR_ERR(mnt);
+	ex->mount = m;
+	ex->root = m->root;
 	err = vfs_getattr(&ex->root, &st, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
 	ex->dev = new_encode_dev(st.dev);
 	ex->local = ferry_9p_export_local(ex->root.dentry->d_sb);
@@ -104,10 +143,12 @@ static int ferry_9p_export_root(struct ferry_9p_export *ex, int fd)
 /**
  * ferry_9p_export_get - take a directory over
  * @b: from user space; the values in use are filled in
+ * @kept: what FERRY_9P_F_KEPT means, or NULL
  *
  * Return: the export, or ERR_PTR() as Documentation/abi.rst lists them.
  */
-struct ferry_9p_export *ferry_9p_export_get(struct ferry_9p_backend *b)
+struct ferry_9p_export *ferry_9p_export_get(struct ferry_9p_backend *b,
+					    struct ferry_9p_mount *kept)
 {
 	struct ferry_9p_export *ex;
 	int err;
@@ -126,7 +167,7 @@ struct ferry_9p_export *ferry_9p_export_get(struct ferry_9p_backend *b)
 	ex->fmode = b->fmode;
 	ex->dmode = b->dmode;
 	ex->xattr_bytes = b->xattr_bytes;
-	err = ferry_9p_export_root(ex, b->fd);
+	err = ferry_9p_export_root(ex, b->fd, kept);
 	if (!err)
 		err = ferry_9p_export_cred(ex, b);
 	if (err) {
@@ -141,10 +182,7 @@ struct ferry_9p_export *ferry_9p_export_get(struct ferry_9p_backend *b)
 /* The reverse; no fid is left. */
 void ferry_9p_export_put(struct ferry_9p_export *ex)
 {
-	if (ex->root.mnt) {
-		dput(ex->root.dentry);
-		kern_unmount(ex->root.mnt);
-	}
+	ferry_9p_mount_put(ex->mount);
 	if (ex->write_cred)
 		put_cred(ex->write_cred);
 	if (ex->cred)

@@ -66,8 +66,15 @@ struct ferry_9p;
 struct ferry_9p_req;
 
 /* The directory and what is done with it. Never changes. */
+/* The directory on a mount of our own, for as long as it is served or kept. */
+struct ferry_9p_mount {
+	struct path root;
+	unsigned int users;		/* under dev->mutex */
+};
+
 struct ferry_9p_export {
-	struct path root;		/* on a mount of our own */
+	struct ferry_9p_mount *mount;
+	struct path root;		/* that of the mount, which holds it */
 	u32 dev;			/* of the root, as the guest would see it */
 	bool local;			/* no network and no process answers for it */
 	const struct cred *cred;	/* of whoever set the back end, or of uid and gid */
@@ -197,6 +204,10 @@ struct ferry_9p {
 
 	/* Set while nothing is in flight. */
 	struct ferry_9p_export *export;	/* NULL: stopped */
+
+	/* Under dev.mutex: for FERRY_9P_F_KEPT, or NULL. */
+	struct ferry_9p_mount *kept;
+
 	unsigned int dialect;		/* enum ferry_p9_dialect */
 	u32 msize;
 
@@ -246,8 +257,10 @@ static inline struct file *ferry_9p_file(const struct ferry_9p_fid *fid)
 void ferry_9p_close(struct file *file);
 
 /* export.c */
-struct ferry_9p_export *ferry_9p_export_get(struct ferry_9p_backend *b);
+struct ferry_9p_export *ferry_9p_export_get(struct ferry_9p_backend *b,
+					    struct ferry_9p_mount *kept);
 void ferry_9p_export_put(struct ferry_9p_export *ex);
+void ferry_9p_mount_put(struct ferry_9p_mount *m);
 
 /* queue.c */
 int ferry_9p_queue_init(struct ferry_9p *p9);

@@ -61,6 +61,16 @@ static int ferry_9p_start(struct ferry_9p *p9, struct ferry_9p_export *ex)
 	return err;
 }
 
+/* Have what is served, or nothing, for who comes with fewer rights later. */
+static void ferry_9p_keep(struct ferry_9p *p9, struct ferry_9p_mount *m)
+{
+	lockdep_assert_held(&p9->dev.mutex);
+	if (m)
+		m->users++;
+	ferry_9p_mount_put(p9->kept);
+	p9->kept = m;
+}
+
 static int ferry_9p_set_backend_locked(struct ferry_9p *p9, struct ferry_9p_backend *b)
 {
 	struct ferry_9p_export *ex;
@@ -68,16 +78,28 @@ static int ferry_9p_set_backend_locked(struct ferry_9p *p9, struct ferry_9p_back
 
 	if (err)
 		return err;
-	if (b->fd == -1) {
+	if (b->fd == -1 && !(b->flags & FERRY_9P_F_KEPT)) {
 		ferry_9p_stop(&p9->vq);
 		return 0;
 	}
 	if (!ferry_vq_check(&p9->vq))
 		return -EFAULT;
-	ex = ferry_9p_export_get(b);
+	ex = ferry_9p_export_get(b, p9->kept);
 	if (IS_ERR(ex))
 		return PTR_ERR(ex);
-	return ferry_9p_start(p9, ex);
+	err = ferry_9p_start(p9, ex);
+	if (!err && (b->flags & FERRY_9P_F_KEEP))
+		ferry_9p_keep(p9, ex->mount);
+	return err;
+}
+
+/* Another owner has other rights: what this one kept is not for that one. */
+static void ferry_9p_forget(struct ferry_9p *p9)
+{
+	mutex_lock(&p9->dev.mutex);
+	if (!ferry_dev_check_owner(&p9->dev))
+		ferry_9p_keep(p9, NULL);
+	mutex_unlock(&p9->dev.mutex);
 }
 
 static long ferry_9p_set_backend(struct ferry_9p *p9, void __user *argp)
@@ -125,6 +147,7 @@ static int ferry_9p_release(struct inode *inode, struct file *file)
 	struct ferry_9p *p9 = file->private_data;
 
 	ferry_dev_release(&p9->dev);
+	ferry_9p_mount_put(p9->kept);
 	ferry_9p_queue_destroy(p9);
 	kvfree(p9);
 	return 0;
@@ -136,6 +159,8 @@ static long ferry_9p_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 
 	if (cmd == FERRY_9P_SET_BACKEND)
 		return ferry_9p_set_backend(p9, (void __user *)arg);
+	if (cmd == VHOST_RESET_OWNER)
+		ferry_9p_forget(p9);
 	return ferry_dev_ioctl(&p9->dev, cmd, arg);
 }
 

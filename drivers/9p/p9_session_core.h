@@ -14,6 +14,10 @@
 #define FERRY_P9_XATTR_BYTES	(16ULL << 20)	/* of all values that fids hold */
 #define FERRY_P9_MSIZE_DEFAULT	(512U << 10)
 
+/* What says nothing without users of the guest's. */
+#define FERRY_P9_PASSTHROUGH_FLAGS	\
+	(FERRY_9P_F_ROOT_SQUASH | FERRY_9P_F_ALL_SQUASH | FERRY_9P_F_GUEST_CHECKS)
+
 /* Nobody, where the client does not say who it is. */
 #define FERRY_P9_NOBODY		65534U
 
@@ -46,7 +50,7 @@ static inline int ferry_p9_export_check(const struct ferry_9p_backend *b)
 	if ((b->fmode & ~0777) || (b->dmode & ~0777) || (b->fmode & 0600) != 0600 ||
 	    (b->dmode & 0700) != 0700)
 		return -EINVAL;
-	if (b->model != FERRY_9P_MODEL_PASSTHROUGH && (b->flags & ~FERRY_9P_F_READ_ONLY))
+	if (b->model != FERRY_9P_MODEL_PASSTHROUGH && (b->flags & FERRY_P9_PASSTHROUGH_FLAGS))
 		return -EINVAL;
 	return 0;
 }

@@ -138,7 +138,15 @@ enum ferry_9p_model {
  * groups its users are. Its users keep the owner's right to read and write any file.
  */
 #define FERRY_9P_F_GUEST_CHECKS	(1U << 3)
-#define FERRY_9P_F_ALL		((1U << 4) - 1)
+/*
+ * To take a directory over wants more rights than to serve it. With KEEP its mount stays
+ * with the device, whether it is served or not, until another one is kept, VHOST_RESET_OWNER
+ * or the last close. With KEPT that directory is served and fd is not looked at, also if
+ * it is -1; all else is as with an open one, and the caller's rights are those of now.
+ */
+#define FERRY_9P_F_KEEP		(1U << 4)
+#define FERRY_9P_F_KEPT		(1U << 5)
+#define FERRY_9P_F_ALL		((1U << 6) - 1)
 
 #define FERRY_9P_SELF		0xffffffffU
 
