@@ -17,7 +17,7 @@ int confine_check(const struct config *cfg, struct error *e)
 
 int confine(struct machine *m, const struct config *cfg, u32 uses, struct error *e)
 {
-	const char *hindrance = cfg->sandbox ? sandbox_hindrance(uses) : NULL;
+	const char *hindrance = cfg->sandbox ? sandbox_hindrance() : NULL;
 	const struct sandbox_config sandbox = {
 		.uses = uses,
 		.user = cfg->runas,

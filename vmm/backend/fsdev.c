@@ -98,7 +98,7 @@ int fsdev_init(struct fsdev *fs, struct machine *m, const struct fsdev_config *c
 
 u32 fsdev_uses(const struct fsdev *fs)
 {
-	return SANDBOX_9P_ANY | (fs->use_vhost ? SANDBOX_9P_VHOST : SANDBOX_9P);
+	return SANDBOX_9P_ANY | (fs->use_vhost ? 0 : SANDBOX_9P);
 }
 
 void fsdev_destroy(struct fsdev *fs)

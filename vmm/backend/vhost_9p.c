@@ -20,12 +20,23 @@ static int vhost_9p_set_backend(const struct vhost *vh, struct ferry_9p_backend 
 	return vhost_ioctl(vh, FERRY_9P_SET_BACKEND, &b);
 }
 
+static int vhost_9p_serve(const struct vhost *vh, const struct ferry_9p_backend *export, u32 how)
+{
+	struct ferry_9p_backend b = *export;
+
+	b.flags |= how;
+	return vhost_9p_set_backend(vh, b);
+}
+
 static void vhost_9p_off(const struct vhost *vh)
 {
 	vhost_9p_set_backend(vh, (struct ferry_9p_backend){ .fd = -1 });
 }
 
-/* The kernel judges an export when it starts: start it, on a ring that stays empty. */
+/*
+ * The kernel judges an export when it starts: start it, on a ring that stays empty. It keeps the
+ * directory, which to take over may want a right that is gone when the guest's driver starts.
+ */
 static int vhost_9p_try(struct vhost *vh, const struct ferry_9p_backend *export, u8 *mem)
 {
 	struct vhost_vring_state num = { .num = TRIAL_SIZE }, base = { 0 };
@@ -43,7 +54,7 @@ static int vhost_9p_try(struct vhost *vh, const struct ferry_9p_backend *export,
 	if (!ret)
 		ret = vhost_ioctl(vh, VHOST_SET_VRING_ADDR, &addr);
 	if (!ret)
-		ret = vhost_9p_set_backend(vh, *export);
+		ret = vhost_9p_serve(vh, export, FERRY_9P_F_KEEP);
 	vhost_9p_off(vh);
 	return ret;
 }
@@ -76,7 +87,7 @@ int vhost_9p_start(struct vhost *vh, struct virtio_dev *v,
 	if (!ret)
 		ret = vhost_set_queue(vh, &v->queue[0], 0);
 	if (!ret)
-		ret = vhost_9p_set_backend(vh, *export);
+		ret = vhost_9p_serve(vh, export, FERRY_9P_F_KEPT);
 	if (ret)
 		vhost_9p_stop(vh);
 	return ret;

@@ -65,11 +65,8 @@ int sandbox_check(const struct sandbox_config *cfg, struct error *e)
 	return cfg->user ? sandbox_find_user(cfg->user, &u, e) : 0;
 }
 
-const char *sandbox_hindrance(u32 uses)
+const char *sandbox_hindrance(void)
 {
-	if (uses & SANDBOX_9P_VHOST)
-		return "ferry_9p asks for CAP_SYS_ADMIN whenever the guest's driver starts; "
-		       "vhost=off does without";
 	if (prctl(PR_GET_SECCOMP) < 0)
 		return "this kernel has no system call filters";
 #ifdef __SANITIZE_ADDRESS__

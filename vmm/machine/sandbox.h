@@ -30,7 +30,6 @@ enum thread_kind {
 #define SANDBOX_IMAGE		(1U << 4)	/* a program that reads an image */
 #define SANDBOX_NET		(1U << 5)	/* taps that threads may have to serve */
 #define SANDBOX_SCRIPT		(1U << 6)	/* a process that runs a script at the end */
-#define SANDBOX_9P_VHOST	(1U << 7)	/* directories that the module serves */
 
 struct sandbox_config {
 	u32 uses;
@@ -58,7 +57,7 @@ void sandbox_free(struct sandbox *s);
 void sandbox_enter(const struct sandbox *s, enum thread_kind kind);
 
 /* Why there can be no filters, or NULL. */
-const char *sandbox_hindrance(u32 uses);
+const char *sandbox_hindrance(void);
 
 /* What can be told of -runas and -chroot before anything is built. */
 int sandbox_check(const struct sandbox_config *cfg, struct error *e);

@@ -82,8 +82,8 @@ FIXTURE(sandbox) {
 
 FIXTURE_SETUP(sandbox)
 {
-	if (sandbox_hindrance(0))
-		SKIP(return, "%s", sandbox_hindrance(0));
+	if (sandbox_hindrance())
+		SKIP(return, "%s", sandbox_hindrance());
 	self->err = memfd_create("err", MFD_CLOEXEC);
 	ASSERT_LE(0, self->err);
 }
