@@ -18,6 +18,56 @@
 static const char generic_error[] = "GenericError";
 static const char command_not_found[] = "CommandNotFound";
 
+/* The first byte of a character beyond ASCII: how many follow, and what the next may be. */
+static bool qmp_utf8_first(struct qmp_utf8 *u, u8 c)
+{
+	u->min = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	u->max = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	u->left = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+	return c >= 0xc2 && c <= 0xf4;
+}
+
+static bool qmp_utf8_next(struct qmp_utf8 *u, u8 c)
+{
+	bool fits = c >= u->min && c <= u->max;
+
+	u->min = 0x80;
+	u->max = 0xbf;
+	u->left--;
+	return fits;
+}
+
+/* Bytes of the character at @text, 0 if it is none. */
+static size_t qmp_utf8_len(const char *text)
+{
+	struct qmp_utf8 u;
+	size_t n = 1;
+
+	if ((u8)*text < 0x80)
+		return 1;
+	if (!qmp_utf8_first(&u, *text))
+		return 0;
+	while (u.left)
+		if (!qmp_utf8_next(&u, text[n++]))
+			return 0;
+	return n;
+}
+
+/*
+ * What we say is JSON whatever it is about: names of files may be any bytes, and messages are cut
+ * where they become too long.
+ */
+static void qmp_mend(char *text)
+{
+	size_t n;
+
+	for (; *text; text += n ?: 1) {
+		n = qmp_utf8_len(text);
+		if (!n)
+			*text = '?';
+	}
+}
+
 static void qmp_send(struct qmp *q, struct json_object *o)
 {
 	const char *text = json_object_to_json_string_ext(o, QMP_FORMAT);
@@ -25,9 +75,11 @@ static void qmp_send(struct qmp *q, struct json_object *o)
 	int n;
 
 	n = text ? asprintf(&line, "%s\r\n", text) : -1;
-	if (n > 0)
+	if (n > 0) {
+		qmp_mend(line);
 		q->send(q->opaque, line, n);
-	free(n > 0 ? line : NULL);
+		free(line);
+	}
 	json_object_put(o);
 }
 
@@ -273,7 +325,7 @@ static void qmp_restart(struct qmp *q)
 {
 	json_tokener_reset(q->tok);
 	q->taken = 0;
-	q->utf8_left = 0;
+	q->utf8.left = 0;
 }
 
 /* Bytes up to the end of the line that held a mistake. */
@@ -314,25 +366,6 @@ static size_t qmp_blanks(const char *buf, size_t len)
 	return n;
 }
 
-/* The first byte of a character beyond ASCII: how many follow, and what the next may be. */
-static bool qmp_utf8_first(struct qmp *q, u8 c)
-{
-	q->utf8_min = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-	q->utf8_max = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-	q->utf8_left = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
-	return c >= 0xc2 && c <= 0xf4;
-}
-
-static bool qmp_utf8_next(struct qmp *q, u8 c)
-{
-	bool fits = c >= q->utf8_min && c <= q->utf8_max;
-
-	q->utf8_min = 0x80;
-	q->utf8_max = 0xbf;
-	q->utf8_left--;
-	return fits;
-}
-
 /*
  * Bytes before one that no JSON has: a control character, which the library might take
  * for the end, or half a character, which it does not follow from piece to piece.
@@ -344,15 +377,13 @@ static size_t qmp_clean(struct qmp *q, const char *buf, size_t len)
 	for (n = 0; n < len; n++) {
 		u8 c = buf[n];
 
-		if (q->utf8_left ? !qmp_utf8_next(q, c) :
-		    c >= 0x80 ? !qmp_utf8_first(q, c) : c < ' ' && !is_blank(c))
+		if (q->utf8.left ? !qmp_utf8_next(&q->utf8, c) :
+		    c >= 0x80 ? !qmp_utf8_first(&q->utf8, c) : c < ' ' && !is_blank(c))
 			break;
 	}
 	if (n < len) {
 		/* It is looked at again, and nothing that it may be is right. */
-		q->utf8_left = 1;
-		q->utf8_min = 0xff;
-		q->utf8_max = 0;
+		q->utf8 = (struct qmp_utf8){ .left = 1, .min = 0xff };
 	}
 	return n;
 }
@@ -409,6 +440,8 @@ char *qmp_event(const char *name, struct json_object *data)
 		json_object_object_add(o, "data", data);
 	if (asprintf(&line, "%s\r\n", json_object_to_json_string_ext(o, QMP_FORMAT)) < 0)
 		line = NULL;
+	if (line)
+		qmp_mend(line);
 	json_object_put(o);
 	return line;
 }

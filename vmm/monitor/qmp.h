@@ -9,13 +9,18 @@
 #define QMP_MESSAGE_MAX	65536U
 #define QMP_DEPTH_MAX	32
 
+/* Where in a character a text is. */
+struct qmp_utf8 {
+	u8 left;		/* bytes that it lacks */
+	u8 min, max;		/* within which bounds the next of them is */
+};
+
 struct qmp {
 	const struct monitor_table *table;
 	void *vm;
 	struct json_tokener *tok;
 	size_t taken;		/* bytes of the message that is not whole yet */
-	u8 utf8_left;		/* that the last character of these lacks */
-	u8 utf8_min, utf8_max;	/* and within which bounds the next of them is */
+	struct qmp_utf8 utf8;	/* of these */
 	bool skip;		/* what follows a mistake, up to the end of its line */
 	bool negotiated;
 	bool closed;		/* cannot go on: a message was too long */

@@ -44,6 +44,56 @@ static const char *ask_count(struct rig *r, int fd)
 	return rig_ask(r, fd, "\n{\"execute\":\"count\"}\n");
 }
 
+/* A strict reader of UTF-8 would give up here. */
+static bool is_text(const char *s)
+{
+	static const char *const whole[] = { "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x9a\xa2" };
+	size_t i;
+
+	while (*s) {
+		for (i = 0; i < ARRAY_SIZE(whole); i++)
+			if (!strncmp(s, whole[i], strlen(whole[i])))
+				break;
+		if (i == ARRAY_SIZE(whole) && (*s & 0x80))
+			return false;
+		s += i < ARRAY_SIZE(whole) ? strlen(whole[i]) : 1;
+	}
+	return true;
+}
+
+/* Messages are cut, names of files may be anything: what comes is JSON all the same. */
+TEST_F(rude, answers_are_text)
+{
+	static const char *const characters[] = { "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x9a\xa2" };
+	struct json_object *data;
+	char name[512], line[600];
+	unsigned int i, shift;
+
+	for (i = 0; i < ARRAY_SIZE(characters); i++) {
+		for (shift = 0; shift < 4; shift++) {
+			memset(name, 'a', shift);
+			name[shift] = '\0';
+			while (strlen(name) < 300)
+				strcat(name, characters[i]);
+			snprintf(line, sizeof(line), "{\"execute\":\"%s\"}\n", name);
+			rig_ask(&self->r, self->fd, line);
+			EXPECT_NE(NULL, strstr(self->r.heard, "has not been found"));
+			EXPECT_TRUE(is_text(self->r.heard)) TH_LOG("%s", self->r.heard);
+			/* What is whole comes as it is. */
+			snprintf(line, sizeof(line), "{\"execute\":\"echo\",\"arguments\":{\"text\":"
+				 "\"%s\"}}\n", name);
+			rig_ask(&self->r, self->fd, line);
+			EXPECT_NE(NULL, strstr(self->r.heard, name)) TH_LOG("%s", self->r.heard);
+		}
+	}
+	data = json_object_new_object();
+	monitor_add_string(data, "file", "/srv/\xe9-\xff-\xc3-\xe2\x82-\xc3\xa4-\xf0\x9f");
+	monitor_event(&self->r.mon, "EVENT", data);
+	rig_hear(&self->r, self->fd);
+	EXPECT_NE(NULL, strstr(self->r.heard, "\"/srv/?-?-?-?" "?-\xc3\xa4-?" "?\""))
+		TH_LOG("%s", self->r.heard);
+}
+
 TEST_F(rude, a_mistake_costs_one_answer)
 {
 	static const char *const mistakes[] = {
