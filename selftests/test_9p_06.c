@@ -6,9 +6,14 @@
 #include "export.h"
 #include "p9.h"
 #include "test.h"
+#include <linux/fs.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+
+/* Of the device's, for what may block. */
+#define THREADS	8
 
 FIXTURE(many) {
 	struct p9 p;
@@ -141,58 +146,70 @@ TEST_F(many, a_fid_is_fought_over)
 	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
 }
 
+/* @n requests, each flushed, the last one twice, and that flush as well. */
+static void queue_flushed(struct p9 *p, unsigned int slot, unsigned int n, const char *stem)
+{
+	char name[48];
+
+	for (unsigned int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%s-%u", stem, i);
+		p->tag = 100 + i;
+		p9_queue(p, slot++, FERRY_P9_TMKDIR, "4s44", P9_U64(0), name, P9_U64(0755),
+			 P9_U64(0));
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		p->tag = 200 + i;
+		p9_queue(p, slot++, FERRY_P9_TFLUSH, "2", P9_U64(100 + i));
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		p->tag = 300 + i;
+		p9_queue(p, slot++, FERRY_P9_TFLUSH, "2",
+			 P9_U64(i == 0 ? 100 + n - 1 : i == 1 ? 300 : 302));
+	}
+}
+
+/* Take their answers, which come in that order. Return: how many were not carried out. */
+static unsigned int take_flushed(struct __test_metadata *_metadata, struct p9 *p,
+				 unsigned int first, unsigned int n, const char *stem)
+{
+	unsigned int order[P9_SLOTS], cancelled = 0;
+
+	for (unsigned int at = 0; at < 2 * n + 3; at++) {
+		int slot = p9_recv(p, DEV_PATIENCE_MS);
+		unsigned int i = slot - first;
+		char name[48];
+
+		ASSERT_TRUE(slot >= (int)first && i < 2 * n + 3);
+		order[i] = at;
+		if (i >= n) {
+			EXPECT_EQ(0, p9_result(p, FERRY_P9_TFLUSH));
+			continue;
+		}
+		snprintf(name, sizeof(name), "%s-%u", stem, i);
+		if (p9_result(p, FERRY_P9_TMKDIR) == -EINTR) {
+			cancelled++;
+			EXPECT_NE(0, access(export_path("export/%s", name), F_OK));
+		} else {
+			EXPECT_EQ(0, access(export_path("export/%s", name), F_OK));
+		}
+	}
+	for (unsigned int i = 0; i < n; i++)
+		EXPECT_LT(order[i], order[n + i]);
+	EXPECT_LT(order[n - 1], order[2 * n]);
+	EXPECT_LT(order[2 * n], order[2 * n + 1]);
+	return cancelled;
+}
+
 TEST_F(many, flush_answers_after_what_it_flushes)
 {
-	unsigned int cancelled = 0;
-
 	for (unsigned long round = 0; round < test_scale(200); round++) {
-		unsigned int order[P9_SLOTS], at = 0;
-		const unsigned int n = 12;
-		char name[32];
+		char stem[32];
 
-		for (unsigned int i = 0; i < n; i++) {
-			snprintf(name, sizeof(name), "r%lu-%u", round, i);
-			self->p.tag = 100 + i;
-			p9_queue(&self->p, i, FERRY_P9_TMKDIR, "4s44", P9_U64(0), name,
-				 P9_U64(0755), P9_U64(0));
-		}
-		/* Each is flushed, one of them twice, and that flush as well. */
-		for (unsigned int i = 0; i < n; i++) {
-			self->p.tag = 200 + i;
-			p9_queue(&self->p, n + i, FERRY_P9_TFLUSH, "2", P9_U64(100 + i));
-		}
-		self->p.tag = 300;
-		p9_queue(&self->p, 24, FERRY_P9_TFLUSH, "2", P9_U64(100 + n - 1));
-		self->p.tag = 301;
-		p9_queue(&self->p, 25, FERRY_P9_TFLUSH, "2", P9_U64(300));
-		self->p.tag = 302;
-		p9_queue(&self->p, 26, FERRY_P9_TFLUSH, "2", P9_U64(302));
+		snprintf(stem, sizeof(stem), "r%lu", round);
+		queue_flushed(&self->p, 0, 12, stem);
 		p9_kick(&self->p);
-		for (unsigned int i = 0; i < 27; i++) {
-			int slot = p9_recv(&self->p, DEV_PATIENCE_MS);
-
-			ASSERT_TRUE(slot >= 0 && slot < P9_SLOTS);
-			order[slot % P9_SLOTS] = at++;
-			if (slot >= (int)n) {
-				EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TFLUSH));
-				continue;
-			}
-			snprintf(name, sizeof(name), "r%lu-%u", round, slot);
-			if (p9_result(&self->p, FERRY_P9_TMKDIR) == -EINTR) {
-				cancelled++;
-				/* It was not carried out. */
-				EXPECT_NE(0, access(export_path("export/%s", name), F_OK));
-			} else {
-				EXPECT_EQ(0, access(export_path("export/%s", name), F_OK));
-			}
-		}
-		for (unsigned int i = 0; i < n; i++)
-			EXPECT_LT(order[i], order[n + i]);
-		EXPECT_LT(order[n - 1], order[24]);
-		EXPECT_LT(order[24], order[25]);
+		take_flushed(_metadata, &self->p, 0, 12, stem);
 	}
-	/* On one CPU the pool never gets to all of them before they are flushed. */
-	EXPECT_LT(0U, cancelled);
 }
 
 static void send_getattr(struct p9 *p, unsigned int slot)
@@ -201,42 +218,67 @@ static void send_getattr(struct p9 *p, unsigned int slot)
 	p9_queue(p, slot, FERRY_P9_TGETATTR, "48", P9_U64(0), P9_U64(0x7ff));
 }
 
-/* Its answer goes where its own chain says, whatever came since. */
-TEST_F(many, a_flush_that_waits_keeps_its_chain)
+/* A truncation waits for whoever has a lease. */
+static int lease_file(struct __test_metadata *_metadata, const char *name)
 {
-	const unsigned int last = 8;
 	int fd;
 
-	/* A truncation waits for whoever has a lease. */
 	signal(SIGIO, SIG_IGN);
-	export_write(export_path("export/f"), "f");
-	fd = open(export_path("export/f"), O_RDONLY);
+	export_write(export_path("export/%s", name), name);
+	fd = open(export_path("export/%s", name), O_RDONLY | O_CLOEXEC);
 	ASSERT_EQ(0, fcntl(fd, F_SETLEASE, F_RDLCK));
-	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
-	self->p.tag = 100;
-	p9_queue(&self->p, 0, FERRY_P9_TSETATTR, "4444488888", P9_U64(1),
-		 P9_U64(FERRY_P9_SET_SIZE), P9_U64(0), P9_U64(0), P9_U64(0), P9_U64(0), P9_U64(0),
-		 P9_U64(0), P9_U64(0), P9_U64(0));
-	send_getattr(&self->p, 2);
-	p9_kick(&self->p);
-	ASSERT_EQ(2, p9_recv(&self->p, DEV_PATIENCE_MS));
+	return fd;
+}
+
+/* Until somebody waits for it. */
+static void lease_is_wanted(int fd)
+{
 	while (fcntl(fd, F_GETLEASE) != F_UNLCK)
 		sched_yield();
-	self->p.tag = 101;
-	p9_send(&self->p, 1, FERRY_P9_TFLUSH, "2", P9_U64(100));
-	for (unsigned int slot = 2; slot <= last; slot++) {
-		send_getattr(&self->p, slot);
-		p9_kick(&self->p);
-		ASSERT_EQ((int)slot, p9_recv(&self->p, DEV_PATIENCE_MS));
-		ASSERT_EQ(0, p9_result(&self->p, FERRY_P9_TGETATTR));
+}
+
+static void queue_truncate(struct p9 *p, unsigned int slot, uint32_t fid)
+{
+	p9_queue(p, slot, FERRY_P9_TSETATTR, "4444488888", P9_U64(fid),
+		 P9_U64(FERRY_P9_SET_SIZE), P9_U64(0), P9_U64(0), P9_U64(0), P9_U64(0), P9_U64(0),
+		 P9_U64(0), P9_U64(0), P9_U64(0));
+}
+
+/* What no thread has begun is taken back: here all of them wait for somebody else. */
+TEST_F(many, flush_takes_back_what_waits)
+{
+	unsigned int n = 9;
+	int fd[THREADS];
+	char name[16];
+
+	for (unsigned int i = 0; i < THREADS; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		fd[i] = lease_file(_metadata, name);
+		ASSERT_EQ(0, p9_walk(&self->p, 0, 1 + i, name));
 	}
-	ASSERT_EQ(0, fcntl(fd, F_SETLEASE, F_UNLCK));
-	ASSERT_EQ(0, p9_recv(&self->p, DEV_PATIENCE_MS));
-	EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TSETATTR));
-	ASSERT_EQ(1, p9_recv(&self->p, DEV_PATIENCE_MS));
-	EXPECT_EQ(101, (int)self->p.rx_tag);
-	EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TFLUSH));
-	close(fd);
+	for (unsigned int i = 0; i < THREADS; i++) {
+		self->p.tag = 400 + i;
+		queue_truncate(&self->p, i, 1 + i);
+	}
+	/* Nothing came alone, which the queue's own thread would have served. */
+	send_getattr(&self->p, THREADS);
+	p9_kick(&self->p);
+	ASSERT_EQ(THREADS, p9_recv(&self->p, DEV_PATIENCE_MS));
+	for (unsigned int i = 0; i < THREADS; i++)
+		lease_is_wanted(fd[i]);
+	queue_flushed(&self->p, THREADS, n, "w");
+	p9_kick(&self->p);
+	EXPECT_EQ(n, take_flushed(_metadata, &self->p, THREADS, n, "w"));
+	for (unsigned int i = 0; i < THREADS; i++) {
+		ASSERT_EQ(0, fcntl(fd[i], F_SETLEASE, F_UNLCK));
+		close(fd[i]);
+	}
+	for (unsigned int i = 0; i < THREADS; i++) {
+		int slot = p9_recv(&self->p, DEV_PATIENCE_MS);
+
+		ASSERT_TRUE(slot >= 0 && slot < THREADS);
+		EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TSETATTR));
+	}
 }
 
 TEST_F(many, a_new_session_ends_the_old_one)
@@ -308,6 +350,68 @@ TEST_F(many, a_killed_owner_leaves_nothing)
 		}
 		ASSERT_EQ(child, waitpid(child, NULL, 0));
 	}
+}
+
+/* On a file system that waits for whoever froze it, and for no signal. */
+FIXTURE(frozen) {
+	struct p9 p;
+	int top;
+};
+
+FIXTURE_SETUP(frozen)
+{
+	EXPORT_SERVE(&self->p, "ext4", FERRY_9P_MODEL_PASSTHROUGH);
+	self->top = open(export_top(), O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, ioctl(self->top, FIFREEZE, 0));
+}
+
+FIXTURE_TEARDOWN(frozen)
+{
+	ioctl(self->top, FITHAW, 0);
+	close(self->top);
+	export_unserve(&self->p);
+}
+
+/* Whether one of the device's threads waits: the kernel's own, or one of this process. */
+static bool somebody_waits(void)
+{
+	char command[160];
+	int pid = getpid();
+
+	snprintf(command, sizeof(command), "cat /proc/[0-9]*/stat /proc/%d/task/*/stat"
+		 " 2>/dev/null | grep -qE '\\((ferry-9p-%d|9p-pool)\\) D'", pid, pid);
+	return !system(command);
+}
+
+/* Its answer goes where its own chain says, whatever came since. */
+TEST_F(frozen, a_flush_that_waits_keeps_its_chain)
+{
+	const unsigned int last = 8;
+
+	self->p.tag = 100;
+	p9_queue(&self->p, 0, FERRY_P9_TMKDIR, "4s44", P9_U64(0), "d", P9_U64(0755), P9_U64(0));
+	send_getattr(&self->p, 2);
+	p9_kick(&self->p);
+	ASSERT_EQ(2, p9_recv(&self->p, DEV_PATIENCE_MS));
+	while (!somebody_waits())
+		sched_yield();
+	self->p.tag = 101;
+	p9_send(&self->p, 1, FERRY_P9_TFLUSH, "2", P9_U64(100));
+	for (unsigned int slot = 2; slot <= last; slot++) {
+		int got;
+
+		send_getattr(&self->p, slot);
+		p9_kick(&self->p);
+		got = p9_recv(&self->p, DEV_PATIENCE_MS);
+		ASSERT_EQ((int)slot, got);
+		ASSERT_EQ(0, p9_result(&self->p, FERRY_P9_TGETATTR));
+	}
+	ASSERT_EQ(0, ioctl(self->top, FITHAW, 0));
+	ASSERT_EQ(0, p9_recv(&self->p, DEV_PATIENCE_MS));
+	EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TMKDIR));
+	ASSERT_EQ(1, p9_recv(&self->p, DEV_PATIENCE_MS));
+	EXPECT_EQ(101, (int)self->p.rx_tag);
+	EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TFLUSH));
 }
 
 TEST_HARNESS_MAIN
