@@ -84,6 +84,30 @@ TEST_F(kick, more_than_a_kick_is_worth_is_served_all_the_same)
 	}
 }
 
+/* What the thread of the kick could not read without blocking, somebody else reads. */
+TEST_F(kick, reads_that_come_together_are_all_answered)
+{
+	unsigned int i, n = 8;
+	int round;
+
+	export_write(export_path("export/f"), "text");
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
+	for (round = 0; round < ROUNDS; round++) {
+		for (i = 0; i < n; i++) {
+			self->p.tag = 100 + i;
+			p9_queue(&self->p, i, FERRY_P9_TREAD, "484", P9_U64(1), P9_U64(0),
+				 P9_U64(100));
+		}
+		p9_kick(&self->p);
+		for (i = 0; i < n; i++) {
+			ASSERT_LE(0, p9_recv(&self->p, DEV_PATIENCE_MS));
+			ASSERT_EQ(0, p9_result(&self->p, FERRY_P9_TREAD));
+			ASSERT_EQ(4, (int)p9_get(&self->p, 4));
+		}
+	}
+}
+
 TEST_F(kick, another_process_kicks_the_worker)
 {
 	uint64_t before;

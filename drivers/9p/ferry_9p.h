@@ -161,6 +161,7 @@ struct ferry_9p_req {
 	u16 tag;
 	u8 type;
 	bool may_block;			/* in the pool, or alone */
+	bool pooled;			/* a thread of the pool serves it */
 	bool fault;			/* the chain's memory is not there */
 	u32 copied;			/* bytes of it that were fetched at first */
 	u8 *msg;
@@ -230,12 +231,6 @@ struct ferry_9p {
 static inline bool ferry_9p_mapped(const struct ferry_9p *p9)
 {
 	return p9->export->model == FERRY_9P_MODEL_MAPPED;
-}
-
-/* Whether a thread of the pool serves the request: only there it has own_seg. */
-static inline bool ferry_9p_pooled(const struct ferry_9p_req *req)
-{
-	return req->own_seg;
 }
 
 /* A string of the message as C has them; all of the message was decoded. */

@@ -55,6 +55,7 @@ static int ferry_9p_pool_main(void *data)
 			continue;
 		}
 		req->may_block = true;
+		req->pooled = true;
 		if (unlikely(mask))
 			ferry_9p_answer(req, mask);
 		else
