@@ -74,6 +74,15 @@ static bool ferry_9p_export_local(const struct super_block *sb)
 	return (sb->s_type->fs_flags & FS_REQUIRES_DEV) && sb->s_magic != FUSE_SUPER_MAGIC;
 }
 
+/*
+ * Whether a request may have to wait for as long as it pleases somebody: whoever answers
+ * for the file system, or froze it.
+ */
+bool ferry_9p_silent(const struct ferry_9p_export *ex)
+{
+	return !ex->local || READ_ONCE(ex->root.dentry->d_sb->s_writers.frozen) != SB_UNFROZEN;
+}
+
 static struct ferry_9p_mount *ferry_9p_mount_path(const struct path *path)
 {
 	struct ferry_9p_mount *m;

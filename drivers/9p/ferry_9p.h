@@ -38,8 +38,9 @@
 #define FERRY_9P_KICK_CHAINS	4
 #define FERRY_9P_KICK_BYTES	(64U << 10)
 
-/* Threads for what may block. */
+/* Threads for what may block; the most, where they may have to wait for ever. */
 #define FERRY_9P_THREADS	8
+#define FERRY_9P_THREADS_MAX	FERRY_9P_REQS
 
 #define FERRY_9P_FID_BITS	12
 #define FERRY_9P_SHARDS		16
@@ -65,13 +66,13 @@
 struct ferry_9p;
 struct ferry_9p_req;
 
-/* The directory and what is done with it. Never changes. */
 /* The directory on a mount of our own, for as long as it is served or kept. */
 struct ferry_9p_mount {
 	struct path root;
 	unsigned int users;		/* under dev->mutex */
 };
 
+/* The directory and what is done with it. Never changes. */
 struct ferry_9p_export {
 	struct ferry_9p_mount *mount;
 	struct path root;		/* that of the mount, which holds it */
@@ -161,12 +162,12 @@ struct ferry_9p_req {
 	u16 tag;
 	u8 type;
 	bool may_block;			/* in the pool, or alone */
-	bool pooled;			/* a thread of the pool serves it */
 	bool fault;			/* the chain's memory is not there */
 	u32 copied;			/* bytes of it that were fetched at first */
 	u8 *msg;
 	struct ferry_p9_msg m;
 	struct ferry_9p_fid *fid;
+	struct ferry_9p_thread *thread;	/* of the pool, that serves it; NULL: the worker does */
 
 	/* The answer. */
 	struct ferry_p9_enc enc;
@@ -178,12 +179,22 @@ struct ferry_9p_req {
 	u8 own_reply[FERRY_9P_OWN_BYTES];
 };
 
+struct ferry_9p_thread {
+	struct ferry_9p *p9;
+	struct task_struct *task;
+	struct ferry_9p_req *req;	/* which the file system has; under pool->lock */
+};
+
 struct ferry_9p_pool {
 	spinlock_t lock;
-	struct list_head queue;		/* under lock */
 	wait_queue_head_t wait;
-	struct task_struct *thread[FERRY_9P_THREADS];
+	/* All below under lock. */
+	struct list_head queue;
+	unsigned int queued;
+	unsigned int busy;		/* threads that have a request */
 	unsigned int nr;
+	bool closing;
+	struct ferry_9p_thread thread[FERRY_9P_THREADS_MAX];
 };
 
 struct ferry_9p {
@@ -256,6 +267,7 @@ struct ferry_9p_export *ferry_9p_export_get(struct ferry_9p_backend *b,
 					    struct ferry_9p_mount *kept);
 void ferry_9p_export_put(struct ferry_9p_export *ex);
 void ferry_9p_mount_put(struct ferry_9p_mount *m);
+bool ferry_9p_silent(const struct ferry_9p_export *ex);
 
 /* queue.c */
 int ferry_9p_queue_init(struct ferry_9p *p9);
@@ -269,6 +281,8 @@ int ferry_9p_pool_start(struct ferry_9p *p9);
 void ferry_9p_pool_stop(struct ferry_9p *p9);
 void ferry_9p_pool_add(struct ferry_9p_req *req);
 bool ferry_9p_pool_cancel(struct ferry_9p_req *req);
+bool ferry_9p_pool_calm(struct ferry_9p_req *req);
+void ferry_9p_pool_close(struct ferry_9p *p9);
 int ferry_9p_own_umask(void);
 
 /* serve.c: in the worker or a thread of the pool, in the owner's mm */

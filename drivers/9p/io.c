@@ -26,7 +26,7 @@ static ssize_t ferry_9p_read_all(struct kiocb *iocb, struct iov_iter *iter)
 /* In the worker a file that can say so is asked not to wait for its disk. */
 static bool ferry_9p_read_nowait(const struct ferry_9p_req *req, const struct file *file)
 {
-	return !req->pooled && (file->f_mode & FMODE_NOWAIT);
+	return !req->thread && (file->f_mode & FMODE_NOWAIT);
 }
 
 static ssize_t ferry_9p_read_file(struct ferry_9p_req *req, struct file *file, loff_t pos,
@@ -73,7 +73,7 @@ int ferry_9p_read(struct ferry_9p_req *req)
 		return -EINVAL;
 	n = ferry_9p_read_file(req, file, pos,
 			       ferry_p9_io_count(req->m.v[2], p9->msize, req->in_len));
-	if (n == -EAGAIN && !req->pooled)
+	if (n == -EAGAIN && !req->thread)
 		return FERRY_9P_LATER;
 	if (n < 0)
 		return n;

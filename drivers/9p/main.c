@@ -146,6 +146,7 @@ static int ferry_9p_release(struct inode *inode, struct file *file)
 {
 	struct ferry_9p *p9 = file->private_data;
 
+	ferry_9p_pool_close(p9);
 	ferry_dev_release(&p9->dev);
 	ferry_9p_mount_put(p9->kept);
 	ferry_9p_queue_destroy(p9);

@@ -99,7 +99,7 @@ static struct ferry_9p_req *ferry_9p_req_take(struct ferry_9p *p9)
 	req->in = ferry_chain_in(vr, c);
 	req->fid = NULL;
 	req->may_block = false;
-	req->pooled = false;
+	req->thread = NULL;
 	req->fault = false;
 	req->payload = 0;
 	req->written = 0;

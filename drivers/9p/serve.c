@@ -50,11 +50,11 @@ static int (*const ferry_9p_fns[FERRY_P9_TYPES])(struct ferry_9p_req *req) = {
 	[FERRY_P9_TWSTAT]	= ferry_9p_legacy_wstat,
 };
 
-/* A file system that somebody else answers for may keep the worker for ever. */
+/* What may keep the worker for ever does not run there. */
 bool ferry_9p_runs_alone(const struct ferry_9p *p9, u8 type)
 {
 	return type < FERRY_P9_TYPES && (ferry_p9_messages[type].op & FERRY_P9_OP_ALONE) &&
-	       p9->export->local;
+	       !ferry_9p_silent(p9->export);
 }
 
 /* Fetch all of a message that is longer than what was fetched at first. */
@@ -169,6 +169,15 @@ static int ferry_9p_call(struct ferry_9p_req *req, const struct ferry_p9_message
 	return err;
 }
 
+/* A copy that failed in a thread that was interrupted says nothing of the memory. */
+static int ferry_9p_calm(struct ferry_9p_req *req, int err)
+{
+	if (!ferry_9p_pool_calm(req) || !req->fault)
+		return err;
+	req->fault = false;
+	return -EINTR;
+}
+
 /* Whether a request may be tried where nothing may block. */
 static bool ferry_9p_quick(const struct ferry_9p *p9, u8 op)
 {
@@ -205,6 +214,8 @@ bool ferry_9p_serve(struct ferry_9p_req *req)
 		err = ferry_9p_placed(p9, req->fid);
 	if (!err)
 		err = ferry_9p_call(req, m);
+	if (req->thread)
+		err = ferry_9p_calm(req, err);
 	if (err == FERRY_9P_LATER)
 		return false;
 	ferry_9p_answer(req, err);
