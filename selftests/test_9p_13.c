@@ -4,6 +4,7 @@
  * otherwise the worker; and what becomes of both when the queue is taken away meanwhile.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -106,6 +107,36 @@ TEST_F(kick, reads_that_come_together_are_all_answered)
 			ASSERT_EQ(4, (int)p9_get(&self->p, 4));
 		}
 	}
+}
+
+/* It ends requests that may take their time: who kicks is not kept by that. */
+TEST_F(kick, a_new_session_waits_in_the_worker)
+{
+	int fd;
+
+	signal(SIGIO, SIG_IGN);
+	export_write(export_path("export/f"), "text");
+	fd = open(export_path("export/f"), O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, fcntl(fd, F_SETLEASE, F_RDLCK));
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	self->p.tag = 10;
+	p9_queue(&self->p, 0, FERRY_P9_TSETATTR, "4444488888", P9_U64(1),
+		 P9_U64(FERRY_P9_SET_SIZE), P9_U64(0), P9_U64(0), P9_U64(0), P9_U64(0), P9_U64(0),
+		 P9_U64(0), P9_U64(0), P9_U64(0));
+	self->p.tag = 11;
+	p9_queue(&self->p, 1, FERRY_P9_TGETATTR, "48", P9_U64(0), P9_U64(0x7ff));
+	p9_kick(&self->p);
+	ASSERT_EQ(1, p9_recv(&self->p, DEV_PATIENCE_MS));
+	while (fcntl(fd, F_GETLEASE) != F_UNLCK)
+		sched_yield();
+	self->p.tag = FERRY_P9_NOTAG;
+	p9_send(&self->p, 2, FERRY_P9_TVERSION, "4s", P9_U64(P9_MSIZE), "9P2000.L");
+	close(fd);
+	ASSERT_EQ(0, p9_recv(&self->p, DEV_PATIENCE_MS));
+	EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TSETATTR));
+	ASSERT_EQ(2, p9_recv(&self->p, DEV_PATIENCE_MS));
+	EXPECT_EQ(0, p9_result(&self->p, FERRY_P9_TVERSION));
+	EXPECT_EQ(0, p9_attach(&self->p, 0, 0));
 }
 
 TEST_F(kick, another_process_kicks_the_worker)

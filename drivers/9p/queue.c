@@ -171,17 +171,25 @@ static void ferry_9p_reap(struct ferry_9p *p9)
 		ferry_9p_req_finish(req);
 }
 
-/* Hand back all that was taken. */
-static void ferry_9p_settle(struct ferry_9p *p9)
+/* Hand back all but @but of what was taken. */
+static void ferry_9p_settle(struct ferry_9p *p9, unsigned int but)
 {
-	if (p9->left)
-		ferry_9p_pool_add(p9->left);
-	p9->left = NULL;
 	ferry_9p_reap(p9);
-	while (p9->flight) {
+	while (p9->flight > but) {
 		wait_event(p9->wait, !llist_empty(&p9->done));
 		ferry_9p_reap(p9);
 	}
+}
+
+/* All of it; what was left to the worker is last, as a Tversion has to be. */
+static void ferry_9p_settle_all(struct ferry_9p *p9)
+{
+	if (p9->left) {
+		ferry_9p_settle(p9, 1);
+		ferry_9p_pool_add(p9->left);
+		p9->left = NULL;
+	}
+	ferry_9p_settle(p9, 0);
 }
 
 void ferry_9p_drain(struct ferry_vq *vq, bool wait)
@@ -189,7 +197,7 @@ void ferry_9p_drain(struct ferry_vq *vq, bool wait)
 	struct ferry_9p *p9 = container_of(vq, struct ferry_9p, vq);
 
 	if (wait && p9->flight)
-		ferry_9p_settle(p9);
+		ferry_9p_settle_all(p9);
 	else
 		ferry_9p_reap(p9);
 	ferry_9p_push(p9);
@@ -252,6 +260,9 @@ static void ferry_9p_dispatch(struct ferry_9p_req *req)
 		ferry_9p_flush(req);
 		return;
 	}
+	/* It ends all that goes before it, which takes as long as that does. */
+	if (req->type == FERRY_P9_TVERSION && !p9->vq.at_kick)
+		ferry_9p_settle(p9, 1);
 	/* Alone it may take its time, in the worker: nobody waits behind it. */
 	req->may_block = !p9->vq.at_kick && p9->flight == 1 && !ferry_vring_ready(&p9->vq.vring) &&
 			 ferry_9p_runs_alone(p9, req->type);
@@ -269,6 +280,19 @@ static void ferry_9p_dispatch(struct ferry_9p_req *req)
 		p9->left = req;
 	else
 		ferry_9p_pool_add(req);
+}
+
+/* No tag is used twice; that of a Tversion, which ends all others, counts for nothing. */
+static int ferry_9p_req_tag(struct ferry_9p_req *req)
+{
+	struct ferry_9p *p9 = req->p9;
+
+	if (req->type == FERRY_P9_TVERSION)
+		return 0;
+	if (req->tag == FERRY_P9_NOTAG || ferry_9p_tag_find(p9, req->tag))
+		return -EINVAL;
+	hlist_add_head(&req->tagged, ferry_9p_tag_bucket(p9, req->tag));
+	return 0;
 }
 
 /* Take one chain; false if the queue had to be stopped. */
@@ -297,17 +321,7 @@ static bool ferry_9p_take(struct ferry_9p *p9)
 	h = ferry_p9_header(req->msg);
 	req->type = h.type;
 	req->tag = h.tag;
-	/* It ends all that goes before it. */
-	if (h.type == FERRY_P9_TVERSION && p9->flight > 1) {
-		p9->flight--;
-		ferry_9p_settle(p9);
-		p9->flight++;
-	}
-	err = h.type != FERRY_P9_TVERSION && h.tag == FERRY_P9_NOTAG ? -EINVAL : 0;
-	if (!err && ferry_9p_tag_find(p9, h.tag))
-		err = -EINVAL;
-	else
-		hlist_add_head(&req->tagged, ferry_9p_tag_bucket(p9, h.tag));
+	err = ferry_9p_req_tag(req);
 	if (!err)
 		err = ferry_9p_receive(req, &h);
 	if (err) {

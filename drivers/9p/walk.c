@@ -15,13 +15,16 @@
 #include "ferry_9p.h"
 #include "p9_session_core.h"
 
-/* Nothing else is in flight: the queue saw to that. */
+/* Nothing else is in flight: the queue saw to that, but not yet at a kick. */
 int ferry_9p_version(struct ferry_9p_req *req)
 {
 	struct ferry_9p *p9 = req->p9;
 	unsigned int dialect;
-	u32 msize = ferry_p9_agree(&req->m, p9->export->msize, &req->enc, &dialect);
+	u32 msize;
 
+	if (!req->thread && p9->vq.at_kick)
+		return FERRY_9P_LATER;
+	msize = ferry_p9_agree(&req->m, p9->export->msize, &req->enc, &dialect);
 	ferry_9p_session_reset(p9);
 	if (!msize)
 		return -EMSGSIZE;
