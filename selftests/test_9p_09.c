@@ -9,6 +9,8 @@
 #include "test.h"
 #include <endian.h>
 #include <grp.h>
+#include <pthread.h>
+#include <sys/fanotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -173,6 +175,43 @@ TEST_F(whole, a_create_that_fails_leaves_no_file)
 	export_write(export_path("export/g"), "mine");
 	EXPECT_EQ(-EMFILE, p9_lcreate(&self->p, 1, "g", FERRY_P9_O_RDWR, 0644, 0));
 	EXPECT_TRUE(export_holds(export_path("export/g"), "mine"));
+}
+
+/* Whoever asks to open a file of the directory is refused, but wrote to it before. */
+static void *write_and_deny(void *arg)
+{
+	struct fanotify_event_metadata e;
+	int fan = *(int *)arg;
+
+	while (read(fan, &e, sizeof(e)) == sizeof(e) && e.mask & FAN_OPEN_PERM) {
+		struct fanotify_response r = { .fd = e.fd, .response = FAN_DENY };
+
+		check(write(e.fd, "theirs", 6) == 6, "write to the new file");
+		check(write(fan, &r, sizeof(r)) == sizeof(r), "refuse");
+		close(e.fd);
+	}
+	return NULL;
+}
+
+/* A file that was made and could not be opened is there: others may use it by then. */
+TEST_F(passthrough, a_file_that_others_use_is_not_taken_away)
+{
+	int fan = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDWR);
+	pthread_t thread;
+	int marked = fan < 0 ? -1 :
+		     fanotify_mark(fan, FAN_MARK_ADD, FAN_OPEN_PERM | FAN_EVENT_ON_CHILD, AT_FDCWD,
+				   export_dir());
+
+	TEST_REQUIRE(!marked, "nobody is asked here: %s", strerror(errno));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_and_deny, &fan));
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
+	EXPECT_EQ(-EPERM, p9_lcreate(&self->p, 1, "f", FERRY_P9_O_RDWR, 0644, 0));
+	ASSERT_EQ(0, fanotify_mark(fan, FAN_MARK_REMOVE, FAN_OPEN_PERM | FAN_EVENT_ON_CHILD,
+				   AT_FDCWD, export_dir()));
+	EXPECT_TRUE(export_holds(export_path("export/f"), "theirs"));
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	close(fan);
 }
 
 /* Some file systems make a directory without an inode behind its dentry. */

@@ -64,8 +64,18 @@ static int ferry_9p_unlink_dentry(const struct path *dir, struct dentry *d)
 	return vfs_unlink(mnt_idmap(dir->mnt), parent, d, NULL);
 }
 
+/*
+ * Whether somebody else came to it meanwhile: has it beside the caller and the one who
+ * removes it, or wrote to it. What a symlink of mapped holds is our own.
+ */
+static bool ferry_9p_unmade_is_used(const struct dentry *d, const struct ferry_9p_node *node)
+{
+	return d_count(d) > 2 || (S_ISREG(node->mode) && i_size_read(d_inode(d)));
+}
+
 /* Take what was just made off again: the client is told that it is not there. */
-void ferry_9p_unmake(const struct path *dir, struct dentry *child)
+static void ferry_9p_unmake(const struct path *dir, struct dentry *child,
+			    const struct ferry_9p_node *node)
 {
 	struct dentry *d;
 
@@ -73,7 +83,8 @@ void ferry_9p_unmake(const struct path *dir, struct dentry *child)
 		return;
 	d = start_removing_dentry(dir->dentry, child);
 	if (!IS_ERR(d)) {
-		ferry_9p_unlink_dentry(dir, d);
+		if (!ferry_9p_unmade_is_used(d, node))
+			ferry_9p_unlink_dentry(dir, d);
 		end_removing(d);
 	}
 	mnt_drop_write(dir->mnt);
@@ -151,7 +162,7 @@ int ferry_9p_make(struct ferry_9p *p9, const struct path *dir, const struct ferr
 	if (!err) {
 		err = ferry_9p_make_whole(p9, node, made);
 		if (err)
-			ferry_9p_unmake(dir, made->dentry);
+			ferry_9p_unmake(dir, made->dentry, node);
 	}
 	if (err)
 		path_put(made);
@@ -174,7 +185,7 @@ static int ferry_9p_make_node(struct ferry_9p_req *req, struct ferry_9p_node *no
 		return err;
 	err = ferry_9p_stat(req->p9, &made, &st);
 	if (err)
-		ferry_9p_unmake(&req->fid->path, made.dentry);
+		ferry_9p_unmake(&req->fid->path, made.dentry, node);
 	else
 		ferry_9p_put_qid(req->p9, &req->enc, &st);
 	path_put(&made);

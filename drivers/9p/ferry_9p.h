@@ -299,6 +299,7 @@ void ferry_9p_session_reset(struct ferry_9p *p9);
 struct ferry_9p_fid *ferry_9p_fid_alloc(struct ferry_9p *p9, u32 id, const struct path *path,
 					const struct ferry_9p_fid *like);
 struct ferry_9p_fid *ferry_9p_fid_get(struct ferry_9p *p9, u32 id);
+void ferry_9p_fid_point(struct ferry_9p_fid *fid, const struct path *path);
 void ferry_9p_fid_put(struct ferry_9p *p9, struct ferry_9p_fid *fid);
 int ferry_9p_fid_add(struct ferry_9p *p9, struct ferry_9p_fid *fid);
 int ferry_9p_fid_replace(struct ferry_9p *p9, struct ferry_9p_fid *old,
@@ -328,7 +329,6 @@ u32 ferry_9p_gid_out(const struct ferry_9p *p9, kgid_t gid);
 /* create.c */
 int ferry_9p_make(struct ferry_9p *p9, const struct path *dir, const struct ferry_p9_str *name,
 		  const struct ferry_9p_node *node, struct path *made);
-void ferry_9p_unmake(const struct path *dir, struct dentry *child);
 int ferry_9p_unlink_fid(struct ferry_9p *p9, struct ferry_9p_fid *fid);
 
 /* rename.c */

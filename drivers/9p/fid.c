@@ -83,6 +83,13 @@ struct ferry_9p_fid *ferry_9p_fid_alloc(struct ferry_9p *p9, u32 id, const struc
 	return fid;
 }
 
+/* What a fid that is in no table yet names instead; the reference is taken over. */
+void ferry_9p_fid_point(struct ferry_9p_fid *fid, const struct path *path)
+{
+	path_put(&fid->path);
+	fid->path = *path;
+}
+
 void ferry_9p_fid_put(struct ferry_9p *p9, struct ferry_9p_fid *fid)
 {
 	if (!fid || !refcount_dec_and_test(&fid->refs))

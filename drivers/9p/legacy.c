@@ -140,22 +140,20 @@ static int ferry_9p_legacy_make(struct ferry_9p_req *req, const struct ferry_9p_
 
 	if (req->fid->xattr || ferry_9p_file(req->fid))
 		return -EINVAL;
+	fid = ferry_9p_fid_alloc(p9, req->fid->id, &req->fid->path, req->fid);
+	if (IS_ERR(fid))
+		return PTR_ERR(fid);
 	err = ferry_9p_make(p9, &req->fid->path, &req->m.s[0], node, &made);
-	if (err)
-		return err;
-	fid = ferry_9p_fid_alloc(p9, req->fid->id, &made, req->fid);
-	err = PTR_ERR_OR_ZERO(fid);
-	if (!err && S_ISDIR(node->mode))
-		err = ferry_9p_open(p9, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
-	if (!err)
-		err = ferry_9p_stat(p9, &made, st);
-	if (!err)
-		err = ferry_9p_fid_replace(p9, req->fid, fid);
-	if (err)
-		ferry_9p_unmake(&req->fid->path, made.dentry);
-	if (!IS_ERR(fid))
-		ferry_9p_fid_put(p9, fid);
-	path_put(&made);
+	if (!err) {
+		ferry_9p_fid_point(fid, &made);
+		if (S_ISDIR(node->mode))
+			err = ferry_9p_open(p9, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
+		if (!err)
+			err = ferry_9p_stat(p9, &fid->path, st);
+		if (!err)
+			err = ferry_9p_fid_replace(p9, req->fid, fid);
+	}
+	ferry_9p_fid_put(p9, fid);
 	return err;
 }
 

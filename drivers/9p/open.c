@@ -181,20 +181,17 @@ static int ferry_9p_have(struct ferry_9p_req *req, u32 flags, const struct ferry
 	return err;
 }
 
-/* The request's fid becomes the file, open. @fresh: it was made by this request. */
-static int ferry_9p_become(struct ferry_9p_req *req, const struct path *path, u32 flags,
+/* @fid becomes the file, open, and takes the number of the request's. @fresh: just made. */
+static int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags,
 			   bool fresh, struct kstat *st)
 {
 	struct ferry_9p *p9 = req->p9;
-	struct ferry_9p_fid *fid = ferry_9p_fid_alloc(p9, req->fid->id, path, req->fid);
 	struct file *file;
 	int err;
 
-	if (IS_ERR(fid))
-		return PTR_ERR(fid);
 	if (fresh) {
 		/* Whoever made the file may open it, whatever its mode. */
-		file = dentry_open(path, ferry_9p_host_flags(flags), current_cred());
+		file = dentry_open(&fid->path, ferry_9p_host_flags(flags), current_cred());
 		err = PTR_ERR_OR_ZERO(file);
 		if (!err)
 			fid->file = file;
@@ -202,10 +199,9 @@ static int ferry_9p_become(struct ferry_9p_req *req, const struct path *path, u3
 		err = ferry_9p_open(p9, fid, flags);
 	}
 	if (!err)
-		err = ferry_9p_stat(p9, path, st);
+		err = ferry_9p_stat(p9, &fid->path, st);
 	if (!err)
 		err = ferry_9p_fid_replace(p9, req->fid, fid);
-	ferry_9p_fid_put(p9, fid);
 	return err;
 }
 
@@ -215,12 +211,15 @@ static int ferry_9p_become(struct ferry_9p_req *req, const struct path *path, u3
  * @flags: FERRY_P9_O_*
  * @node: what to make if there is none
  * @st: filled in
+ *
+ * As open(2) does, it has all it needs before the file is made: what fails then leaves it,
+ * for others may use it by now.
  */
 int ferry_9p_create(struct ferry_9p_req *req, u32 flags, const struct ferry_9p_node *node,
 		    struct kstat *st)
 {
 	struct ferry_9p *p9 = req->p9;
-	struct ferry_9p_fid *dir = req->fid;
+	struct ferry_9p_fid *dir = req->fid, *fid;
 	struct path path;
 	bool fresh;
 	int err;
@@ -234,14 +233,17 @@ int ferry_9p_create(struct ferry_9p_req *req, u32 flags, const struct ferry_9p_n
 	if ((flags & FERRY_P9_O_ACCMODE) == FERRY_P9_O_ACCMODE)
 		return -EINVAL;
 	err = ferry_9p_inside(p9, dir->path.dentry);
-	if (!err)
-		err = ferry_9p_have(req, flags, node, &path, &fresh);
 	if (err)
 		return err;
-	err = ferry_9p_become(req, &path, flags, fresh, st);
-	if (err && fresh)
-		ferry_9p_unmake(&dir->path, path.dentry);
-	path_put(&path);
+	fid = ferry_9p_fid_alloc(p9, dir->id, &dir->path, dir);
+	if (IS_ERR(fid))
+		return PTR_ERR(fid);
+	err = ferry_9p_have(req, flags, node, &path, &fresh);
+	if (!err) {
+		ferry_9p_fid_point(fid, &path);
+		err = ferry_9p_become(req, fid, flags, fresh, st);
+	}
+	ferry_9p_fid_put(p9, fid);
 	return err;
 }
 
