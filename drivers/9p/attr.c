@@ -106,15 +106,26 @@ static int ferry_9p_resizable(struct ferry_9p *p9, const struct path *path)
 	return err ?: S_ISREG(st.mode) ? 0 : -EINVAL;
 }
 
-/* Make a file so many bytes long. */
-int ferry_9p_resize(struct ferry_9p *p9, struct ferry_9p_fid *fid, u64 size)
+/* Somebody has a lease, and its time to give it up. */
+static bool ferry_9p_leased(const struct inode *inode)
 {
+	const struct file_lock_context *ctx = locks_inode_context(inode);
+
+	return ctx && !list_empty_careful(&ctx->flc_lease);
+}
+
+/* Make a file so many bytes long. May be FERRY_9P_LATER. */
+int ferry_9p_resize(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u64 size)
+{
+	struct ferry_9p *p9 = req->p9;
 	struct file *file = ferry_9p_file(fid);
 	const struct cred *old;
 	int err;
 
 	if (size > MAX_LFS_FILESIZE)
 		return -EINVAL;
+	if (!req->thread && ferry_9p_leased(d_inode(fid->path.dentry)))
+		return FERRY_9P_LATER;
 	err = ferry_9p_resizable(p9, &fid->path);
 	if (!err)
 		err = ferry_9p_map_strip(p9, &fid->path);
@@ -252,7 +263,7 @@ int ferry_9p_setattr(struct ferry_9p_req *req)
 		return err;
 	/* First the size: it sets the times. */
 	if (valid & FERRY_P9_SET_SIZE) {
-		err = ferry_9p_resize(req->p9, fid, v[5]);
+		err = ferry_9p_resize(req, fid, v[5]);
 		if (err)
 			return err;
 		attr.ia_valid &= ~ATTR_TOUCH;

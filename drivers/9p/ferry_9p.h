@@ -336,14 +336,14 @@ int ferry_9p_rename_fid(struct ferry_9p *p9, struct ferry_9p_fid *fid, const str
 			const struct ferry_p9_str *name);
 
 /* open.c */
-int ferry_9p_open(struct ferry_9p *p9, struct ferry_9p_fid *fid, u32 flags);
+int ferry_9p_open(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags);
 int ferry_9p_create(struct ferry_9p_req *req, u32 flags, const struct ferry_9p_node *node,
 		    struct kstat *st);
 
 /* attr.c */
 int ferry_9p_change(struct ferry_9p *p9, struct ferry_9p_fid *fid, struct iattr *attr, u32 uid,
 		    u32 gid);
-int ferry_9p_resize(struct ferry_9p *p9, struct ferry_9p_fid *fid, u64 size);
+int ferry_9p_resize(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u64 size);
 
 /* io.c */
 ssize_t ferry_9p_read_link(struct ferry_9p *p9, const struct path *path, char *to, u32 room);

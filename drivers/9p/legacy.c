@@ -91,7 +91,7 @@ int ferry_9p_legacy_open(struct ferry_9p_req *req)
 
 	if ((mode & FERRY_P9_ORCLOSE) && (req->p9->export->flags & FERRY_9P_F_READ_ONLY))
 		return -EROFS;
-	err = ferry_9p_open(req->p9, fid, ferry_p9_open_flags(mode));
+	err = ferry_9p_open(req, fid, ferry_p9_open_flags(mode));
 	if (!err)
 		err = ferry_9p_stat(req->p9, &fid->path, &st);
 	if (err)
@@ -147,7 +147,7 @@ static int ferry_9p_legacy_make(struct ferry_9p_req *req, const struct ferry_9p_
 	if (!err) {
 		ferry_9p_fid_point(fid, &made);
 		if (S_ISDIR(node->mode))
-			err = ferry_9p_open(p9, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
+			err = ferry_9p_open(req, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
 		if (!err)
 			err = ferry_9p_stat(p9, &fid->path, st);
 		if (!err)
@@ -216,7 +216,7 @@ int ferry_9p_legacy_wstat(struct ferry_9p_req *req)
 	if (err || fid->xattr)
 		return err ?: -EINVAL;
 	if (w.length != FERRY_P9_STAT_SAME64)
-		err = ferry_9p_resize(p9, fid, w.length);
+		err = ferry_9p_resize(req, fid, w.length);
 	if (!err)
 		err = ferry_9p_wstat_attr(p9, fid, &w);
 	if (!err && w.name.len)

@@ -85,19 +85,41 @@ static int ferry_9p_open_allowed(struct ferry_9p *p9, const struct path *path, u
 				MAY_OPEN | may[flags & FERRY_P9_O_ACCMODE]);
 }
 
-static struct file *ferry_9p_open_path(struct ferry_9p *p9, const struct path *path, u32 flags)
+/*
+ * Whoever has a lease on the file is asked to give it up, and has its time for that: it
+ * is waited for as any program waits, but not in the worker, where NULL is returned.
+ */
+static struct file *ferry_9p_open_leased(struct ferry_9p_req *req, const struct path *path,
+					 unsigned int host)
 {
-	int err = ferry_9p_inside(p9, path->dentry);
+	struct file *file = dentry_open(path, host, current_cred());
+	int err, tries = FERRY_9P_TRIES;
 
-	if (!err)
-		err = ferry_9p_open_allowed(p9, path, flags);
-	if (err)
-		return ERR_PTR(err);
-	return dentry_open(path, ferry_9p_host_flags(flags), current_cred());
+	while (file == ERR_PTR(-EWOULDBLOCK) && tries--) {
+		if (!req->thread)
+			return NULL;
+		err = break_lease(d_inode(path->dentry), host & ~O_NONBLOCK);
+		if (err)
+			return ERR_PTR(err);
+		file = dentry_open(path, host, current_cred());
+	}
+	return file;
 }
 
-/* Open what a fid names; from now on it is open for good. */
-int ferry_9p_open(struct ferry_9p *p9, struct ferry_9p_fid *fid, u32 flags)
+static struct file *ferry_9p_open_path(struct ferry_9p_req *req, const struct path *path,
+				       u32 flags)
+{
+	int err = ferry_9p_inside(req->p9, path->dentry);
+
+	if (!err)
+		err = ferry_9p_open_allowed(req->p9, path, flags);
+	if (err)
+		return ERR_PTR(err);
+	return ferry_9p_open_leased(req, path, ferry_9p_host_flags(flags));
+}
+
+/* Open what a fid names; from now on it is open for good. May be FERRY_9P_LATER. */
+int ferry_9p_open(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags)
 {
 	struct file *file;
 	int err = 0;
@@ -107,13 +129,13 @@ int ferry_9p_open(struct ferry_9p *p9, struct ferry_9p_fid *fid, u32 flags)
 		err = -EINVAL;
 		goto out;
 	}
-	file = ferry_9p_open_path(p9, &fid->path, flags);
-	if (IS_ERR(file)) {
-		err = PTR_ERR(file);
+	file = ferry_9p_open_path(req, &fid->path, flags);
+	if (IS_ERR_OR_NULL(file)) {
+		err = file ? PTR_ERR(file) : FERRY_9P_LATER;
 		goto out;
 	}
 	if ((flags & FERRY_P9_O_TRUNC) && d_is_reg(fid->path.dentry)) {
-		err = ferry_9p_resize(p9, fid, 0);
+		err = ferry_9p_resize(req, fid, 0);
 		if (err) {
 			ferry_9p_close(file);
 			goto out;
@@ -129,7 +151,7 @@ out:
 int ferry_9p_lopen(struct ferry_9p_req *req)
 {
 	struct kstat st;
-	int err = ferry_9p_open(req->p9, req->fid, req->m.v[1] & ~FERRY_P9_O_CREATE);
+	int err = ferry_9p_open(req, req->fid, req->m.v[1] & ~FERRY_P9_O_CREATE);
 
 	if (!err)
 		err = ferry_9p_stat(req->p9, &req->fid->path, &st);
@@ -196,7 +218,7 @@ static int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u
 		if (!err)
 			fid->file = file;
 	} else {
-		err = ferry_9p_open(p9, fid, flags);
+		err = ferry_9p_open(req, fid, flags);
 	}
 	if (!err)
 		err = ferry_9p_stat(p9, &fid->path, st);
