@@ -36,6 +36,16 @@ static int export_ext4(void)
 	       -ENODEV : 0;
 }
 
+static int export_ext4_on(const char *device)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "PATH=$PATH:/sbin:/usr/sbin; modprobe -aq ext4;"
+		 " mkfs.ext4 -q -F %s >/dev/null 2>&1"
+		 " && mount -o errors=continue %s " EXPORT_TOP " >/dev/null 2>&1", device, device);
+	return system(command) ? -ENODEV : 0;
+}
+
 int __export_mount(const char *fs)
 {
 	int err;
@@ -44,7 +54,9 @@ int __export_mount(const char *fs)
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return -errno;
 	mkdir(EXPORT_TOP, 0755);
-	if (!strcmp(fs, "ext4"))
+	if (fs[0] == '/')
+		err = export_ext4_on(fs);
+	else if (!strcmp(fs, "ext4"))
 		err = export_ext4();
 	else
 		err = mount(fs, EXPORT_TOP, fs, 0, "size=64m,nr_inodes=0") ? -errno : 0;

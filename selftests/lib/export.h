@@ -9,7 +9,10 @@
 
 #include "p9.h"
 
-/* Mount a fresh tmpfs or ext4 on export_top(); negative: cannot be had here. */
+/*
+ * Mount a fresh tmpfs or ext4 on export_top(), or an ext4 on the block device of that path;
+ * negative: cannot be had here.
+ */
 int __export_mount(const char *fs);
 void export_unmount(void);
 /* Whether it keeps user.* attributes, which mapped lives by; a tmpfs does since 6.6. */
