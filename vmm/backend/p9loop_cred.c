@@ -59,7 +59,9 @@ void p9loop_thread_init(struct p9loop_thread *t)
 	if (unshare(CLONE_FS) || fchdir(t->s->proc_fd))
 		t->failed = -errno;
 	umask(0);
-	if (t->s->ex.model == FERRY_9P_MODEL_PASSTHROUGH && syscall(SYS_setgroups, 0, NULL))
+	/* Our groups are neither the guest's users' nor another user's. */
+	if ((t->s->ex.model == FERRY_9P_MODEL_PASSTHROUGH || t->s->ex.other) &&
+	    syscall(SYS_setgroups, 0, NULL))
 		t->failed = -errno;
 }
 
