@@ -272,6 +272,29 @@ static int lock_apply(struct p9loop_server *s, struct lock_file *f, const struct
 	return 0;
 }
 
+/* An owner locks by a fid no more. */
+static void lock_put_locker(struct p9loop_server *s, struct p9loop_fid *fid,
+			    struct p9loop_locker *l)
+{
+	struct lock_file *f = l->file, **at = &l->owner->files;
+	struct p9loop_locker **link = &fid->lockers;
+
+	while (*link != l)
+		link = &(*link)->next;
+	*link = l->next;
+	if (!--f->refs) {
+		while (*at != f)
+			at = &(*at)->next;
+		*at = f->next;
+		close(f->fd);
+		free(f->range);
+		free(f->spare);
+		free(f);
+	}
+	lock_put_owner(s, l->owner);
+	free(l);
+}
+
 /* The fid goes: so do the locks of all who locked by it, by whatever fid. */
 void p9loop_locks_drop(struct p9loop_server *s, struct p9loop_fid *fid)
 {
@@ -279,24 +302,12 @@ void p9loop_locks_drop(struct p9loop_server *s, struct p9loop_fid *fid)
 
 	pthread_mutex_lock(&s->lock_lock);
 	while (fid->lockers) {
-		struct p9loop_locker *l = fid->lockers;
-		struct lock_file *f = l->file, **at = &l->owner->files;
+		struct lock_file *f = fid->lockers->file;
 
 		lock_host(f, &all);
 		s->nr_locks -= f->n;
 		f->n = 0;
-		if (!--f->refs) {
-			while (*at != f)
-				at = &(*at)->next;
-			*at = f->next;
-			close(f->fd);
-			free(f->range);
-			free(f->spare);
-			free(f);
-		}
-		lock_put_owner(s, l->owner);
-		fid->lockers = l->next;
-		free(l);
+		lock_put_locker(s, fid, fid->lockers);
 	}
 	pthread_mutex_unlock(&s->lock_lock);
 }
@@ -347,6 +358,9 @@ static int lock_set(struct p9loop_req *req, int file, const struct lock_args *a)
 		err = lock_range_of(a, &r);
 	if (l && !err)
 		err = lock_apply(s, l->file, &r);
+	/* Processes come and go; who holds nothing any more needs no record. */
+	if (l && !l->file->n)
+		lock_put_locker(s, req->fid, l);
 	pthread_mutex_unlock(&s->lock_lock);
 	pthread_mutex_unlock(&req->fid->mutex);
 	return err;
@@ -373,9 +387,27 @@ int p9loop_lock(struct p9loop_req *req)
 	return 0;
 }
 
+/* Whose lock is in the way: a process of the guest, or 0 for one of the host's. */
+static u32 lock_holder(const struct p9loop_server *s, const struct p9loop_node *node,
+		       const struct flock *fl)
+{
+	const struct p9loop_owner *o;
+	unsigned int i;
+
+	for (o = s->owners; o && fl->l_pid < 0; o = o->next) {
+		const struct lock_file *f = lock_find_file(o, node);
+
+		for (i = 0; f && i < f->n; i++)
+			if (f->range[i].type == fl->l_type &&
+			    f->range[i].start == (u64)fl->l_start)
+				return o->proc;
+	}
+	return 0;
+}
+
 /* What is in the way; by a description of the owner's, or one that has no locks. */
 static int lock_test(struct p9loop_req *req, int file, const struct lock_args *a,
-		     struct flock *fl)
+		     struct flock *fl, u32 *holder)
 {
 	struct p9loop_server *s = req->s;
 	struct lock_file *f = NULL;
@@ -395,6 +427,7 @@ static int lock_test(struct p9loop_req *req, int file, const struct lock_args *a
 		if (r.end != LLONG_MAX)
 			fl->l_len = r.end - r.start + 1;
 		err = fcntl(f ? f->fd : file, F_OFD_GETLK, fl) ? -errno : 0;
+		*holder = err ? 0 : lock_holder(s, req->fid->node, fl);
 	}
 	pthread_mutex_unlock(&s->lock_lock);
 	return err;
@@ -408,20 +441,20 @@ int p9loop_getlock(struct p9loop_req *req)
 	int file = p9loop_file(req->fid), err;
 	u8 type = FERRY_P9_LOCK_UNLCK;
 	struct flock fl;
+	u32 holder = 0;
 
 	if (file < 0)
 		return -EBADF;
 	if (a.type > FERRY_P9_LOCK_WRLCK)
 		return -EINVAL;
-	err = lock_test(req, file, &a, &fl);
+	err = lock_test(req, file, &a, &fl, &holder);
 	if (err)
 		return err;
 	if (fl.l_type != F_UNLCK) {
 		type = fl.l_type == F_WRLCK ? FERRY_P9_LOCK_WRLCK : FERRY_P9_LOCK_RDLCK;
 		a.start = fl.l_start;
 		a.length = fl.l_len;
-		/* A lock by a description is told to be nobody's: it is a guest's. */
-		a.proc = fl.l_pid > 0 ? fl.l_pid : getpid();
+		a.proc = holder;
 	}
 	ferry_p9_put(e, type, 1);
 	ferry_p9_put(e, a.start, 8);
