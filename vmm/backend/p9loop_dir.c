@@ -61,7 +61,8 @@ static bool dir_put(struct dir_fill *f, const struct p9loop_dirent *d)
 	/* In mapped a plain file may be anything. */
 	if (p9loop_mapped(f->s) && type == DT_REG)
 		type = DT_UNKNOWN;
-	ferry_p9_put_qid(&f->enc, dir_qtype(type), 0, ino);
+	ferry_p9_put_qid(&f->enc, dir_qtype(type), 0,
+			 ferry_p9_qid_path(ino, f->fid->node->dev, f->s->ex.root->dev));
 	ferry_p9_put(&f->enc, d->off, 8);
 	ferry_p9_put(&f->enc, type, 1);
 	ferry_p9_put_str(&f->enc, d->name, len);
