@@ -59,24 +59,45 @@ static bool attr_open_for_writing(int file)
 	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
+/* In mapped a plain file may be a symlink, whose target it holds, or a device. */
+static int attr_resizable(struct p9loop_server *s, const struct p9loop_node *node)
+{
+	struct statx st;
+	int err;
+
+	if (!p9loop_mapped(s) || !S_ISREG(node->type))
+		return 0;
+	err = p9loop_stat(s, node, &st);
+	return err ?: S_ISREG(st.stx_mode) ? 0 : -EINVAL;
+}
+
+static int attr_resize(struct p9loop_server *s, struct p9loop_fid *fid, u64 size)
+{
+	int file = p9loop_file(fid), err = attr_resizable(s, fid->node);
+
+	/* First: a file that is cut has lost them. */
+	if (!err)
+		err = p9loop_map_strip(s, fid->node);
+	if (err)
+		return err;
+	/* Who could open the file for writing may go on to do so. */
+	if (attr_open_for_writing(file))
+		return ftruncate(file, size) ? -errno : 0;
+	return truncate(p9loop_name(fid->node->fd).s, size) ? -errno : 0;
+}
+
 /* Make a file so many bytes long, as somebody whose writing takes set-id bits off. */
 int p9loop_resize(struct p9loop_req *req, struct p9loop_fid *fid, u64 size)
 {
 	struct p9loop_ident as = req->t->now;
-	int file = p9loop_file(fid), err, back;
+	int err, back;
 
 	if (size > LLONG_MAX)
 		return -EINVAL;
 	err = p9loop_become(req->t, fid->uid, fid->gid, true);
 	if (err)
 		return err;
-	/* Who could open the file for writing may go on to do so. */
-	if (attr_open_for_writing(file))
-		err = ftruncate(file, size) ? -errno : 0;
-	else
-		err = truncate(p9loop_name(fid->node->fd).s, size) ? -errno : 0;
-	if (!err)
-		err = p9loop_map_written(req->s, fid->node);
+	err = attr_resize(req->s, fid, size);
 	back = p9loop_become_ident(req->t, &as);
 	return err ?: back;
 }
@@ -96,20 +117,10 @@ static int attr_chown(const struct p9loop_node *node, const struct p9loop_change
 
 static int attr_change_host(const struct p9loop_node *node, const struct p9loop_change *c)
 {
-	mode_t mode = c->mode;
-	int err = 0;
+	int err = c->valid & ATTR_OWNER ? attr_chown(node, c) : 0;
 
-	if (c->valid & ATTR_OWNER) {
-		err = attr_chown(node, c);
-		/* As the change of the owner alone would do. */
-		if (!S_ISDIR(node->type)) {
-			mode &= ~S_ISUID;
-			if (mode & S_IXGRP)
-				mode &= ~S_ISGID;
-		}
-	}
 	if (!err && (c->valid & FERRY_P9_SET_MODE))
-		err = attr_chmod(node, mode);
+		err = attr_chmod(node, c->mode);
 	if (!err && (c->valid & ATTR_TIMES) &&
 	    utimensat(AT_FDCWD, p9loop_name(node->fd).s, c->times, 0))
 		err = -errno;
@@ -123,9 +134,13 @@ int p9loop_change(struct p9loop_req *req, struct p9loop_fid *fid, const struct p
 	struct p9loop_change own = *c;
 	int err;
 
+	/* A new owner gets no set-id bits, also if they are asked for in the same breath. */
+	if ((c->valid & ATTR_OWNER) && !p9loop_is_dir(fid->node))
+		own.mode = p9loop_mode_killed(own.mode);
 	if (p9loop_mapped(req->s)) {
+		err = c->valid & (ATTR_OWNER | FERRY_P9_SET_MODE) ?
+		      p9loop_map_change(req->s, fid->node, &own) : 0;
 		own.valid &= ~(ATTR_OWNER | FERRY_P9_SET_MODE);
-		err = own.valid == c->valid ? 0 : p9loop_map_change(req->s, fid->node, c);
 		return err ?: attr_change_host(fid->node, &own);
 	}
 	if (ex->model == FERRY_9P_MODEL_PASSTHROUGH)

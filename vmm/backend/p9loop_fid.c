@@ -82,6 +82,13 @@ struct p9loop_fid *p9loop_fid_alloc(struct p9loop_server *s, u32 id, struct p9lo
 	return fid;
 }
 
+/* What a fid that is in no table yet names instead; the reference is taken over. */
+void p9loop_fid_point(struct p9loop_fid *fid, struct p9loop_node *node)
+{
+	p9loop_node_put(fid->node);
+	fid->node = node;
+}
+
 void p9loop_fid_put(struct p9loop_server *s, struct p9loop_fid *fid)
 {
 	if (!fid || __atomic_sub_fetch(&fid->refs, 1, __ATOMIC_ACQ_REL))
@@ -166,6 +173,7 @@ bool p9loop_fid_remove(struct p9loop_server *s, struct p9loop_fid *fid)
 void p9loop_session_init(struct p9loop_server *s)
 {
 	pthread_mutex_init(&s->fid_lock, NULL);
+	pthread_mutex_init(&s->mode_lock, NULL);
 	pthread_mutex_init(&s->lock_lock, NULL);
 }
 
@@ -190,5 +198,6 @@ void p9loop_session_destroy(struct p9loop_server *s)
 {
 	p9loop_session_reset(s);
 	pthread_mutex_destroy(&s->lock_lock);
+	pthread_mutex_destroy(&s->mode_lock);
 	pthread_mutex_destroy(&s->fid_lock);
 }

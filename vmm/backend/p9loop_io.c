@@ -107,19 +107,18 @@ static ssize_t io_write_file(struct p9loop_req *req, int file, u64 pos, u32 coun
 	struct p9loop_iter it;
 	ssize_t n;
 
+	if ((fcntl(file, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
 	if (!count)
-		return (fcntl(file, F_GETFL) & O_ACCMODE) == O_RDONLY ? -EBADF : 0;
-	n = p9loop_iter_init(req, &it, false, FERRY_P9_WRITE_HEADER, count);
+		return 0;
+	/* First: once bytes are written their number is the answer. */
+	n = p9loop_map_strip(req->s, req->fid->node);
+	if (!n)
+		n = p9loop_iter_init(req, &it, false, FERRY_P9_WRITE_HEADER, count);
 	if (n)
 		return n;
 	n = io_write_all(file, &it, pos);
 	p9loop_iter_free(&it);
-	if (n > 0) {
-		int err = p9loop_map_written(req->s, req->fid->node);
-
-		if (err)
-			return err;
-	}
 	return n;
 }
 

@@ -118,19 +118,19 @@ static int legacy_make(struct p9loop_req *req, const struct p9loop_new *new, str
 
 	if (req->fid->xattr || p9loop_file(req->fid) >= 0)
 		return -EINVAL;
-	err = p9loop_make(req, req->fid->node, new, &made);
-	if (err)
-		return err;
-	fid = p9loop_fid_alloc(req->s, req->fid->id, made, req->fid, &err);
-	p9loop_node_put(made);
+	fid = p9loop_fid_alloc(req->s, req->fid->id, req->fid->node, req->fid, &err);
 	if (!fid)
 		return err;
-	if (S_ISDIR(new->mode))
-		err = p9loop_open(req, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
-	if (!err)
-		err = p9loop_stat(req->s, fid->node, st);
-	if (!err)
-		err = p9loop_fid_replace(req->s, req->fid, fid);
+	err = p9loop_make(req, req->fid->node, new, &made);
+	if (!err) {
+		p9loop_fid_point(fid, made);
+		if (S_ISDIR(new->mode))
+			err = p9loop_open(req, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
+		if (!err)
+			err = p9loop_stat(req->s, fid->node, st);
+		if (!err)
+			err = p9loop_fid_replace(req->s, req->fid, fid);
+	}
 	p9loop_fid_put(req->s, fid);
 	return err;
 }

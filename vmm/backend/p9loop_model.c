@@ -4,7 +4,7 @@
  *	file or directory of one host user; owner, mode, type and device as the guest
  *	sees them stand in extended attributes, in the format of QEMU's mapped-xattr.
  * Threads: those that serve requests, with the rights of the request.
- * Locks: none.
+ * Locks: mode_lock, where a mode is read and then set.
  */
 #include <endian.h>
 #include <string.h>
@@ -38,15 +38,30 @@ static bool model_maps(const struct p9loop_node *node)
 	return S_ISDIR(node->type) || S_ISREG(node->type);
 }
 
-/* Return: whether the attribute is there. */
-static bool model_get(const struct p9loop_node *node, const char *name, u64 *v, size_t size)
+/*
+ * An attribute of @size bytes. Return: 1, 0 if the file has none that can be had, or
+ * -errno if that cannot be told: to take the host's for it would be wrong.
+ */
+static int model_get(const struct p9loop_node *node, const char *name, u64 *v, size_t size)
 {
 	u64 raw = 0;
+	ssize_t n = getxattr(p9loop_name(node->fd).s, name, &raw, sizeof(raw));
 
-	if (getxattr(p9loop_name(node->fd).s, name, &raw, sizeof(raw)) != (ssize_t)size)
-		return false;
+	if (n < 0) {
+		switch (errno) {
+		case ENODATA:
+		case EOPNOTSUPP:
+		case ERANGE:
+		case EACCES:
+		case EPERM:
+			return 0;
+		}
+		return -errno;
+	}
+	if ((size_t)n != size)
+		return 0;
 	*v = le64toh(raw);
-	return true;
+	return 1;
 }
 
 static int model_set(const struct p9loop_node *node, const char *name, u64 v, size_t size)
@@ -67,23 +82,32 @@ static mode_t model_mode(mode_t host, mode_t mode)
 	return (mode & MODEL_BITS) | type;
 }
 
-static void model_stat(const struct p9loop_node *node, struct statx *st)
+static int model_stat(const struct p9loop_node *node, struct statx *st)
 {
 	u64 v;
+	int has;
 
 	if (!model_maps(node))
-		return;
-	if (model_get(node, MODEL_UID, &v, sizeof(u32)))
+		return 0;
+	has = model_get(node, MODEL_UID, &v, sizeof(u32));
+	if (has > 0)
 		st->stx_uid = v;
-	if (model_get(node, MODEL_GID, &v, sizeof(u32)))
+	if (has >= 0)
+		has = model_get(node, MODEL_GID, &v, sizeof(u32));
+	if (has > 0)
 		st->stx_gid = v;
-	if (model_get(node, MODEL_MODE, &v, sizeof(u32)))
+	if (has >= 0)
+		has = model_get(node, MODEL_MODE, &v, sizeof(u32));
+	if (has > 0)
 		st->stx_mode = model_mode(st->stx_mode, v);
-	if ((S_ISBLK(st->stx_mode) || S_ISCHR(st->stx_mode)) &&
-	    model_get(node, MODEL_RDEV, &v, sizeof(u64))) {
-		st->stx_rdev_major = (v & 0xfff00) >> 8;
-		st->stx_rdev_minor = (v & 0xff) | ((v >> 12) & 0xfff00);
+	if (has >= 0 && (S_ISBLK(st->stx_mode) || S_ISCHR(st->stx_mode))) {
+		has = model_get(node, MODEL_RDEV, &v, sizeof(u64));
+		if (has > 0) {
+			st->stx_rdev_major = (v & 0xfff00) >> 8;
+			st->stx_rdev_minor = (v & 0xff) | ((v >> 12) & 0xfff00);
+		}
 	}
+	return has < 0 ? has : 0;
 }
 
 /* Attributes as the guest sees them. */
@@ -91,9 +115,7 @@ int p9loop_stat(struct p9loop_server *s, const struct p9loop_node *node, struct 
 {
 	if (statx(node->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, st))
 		return -errno;
-	if (p9loop_mapped(s))
-		model_stat(node, st);
-	return 0;
+	return p9loop_mapped(s) ? model_stat(node, st) : 0;
 }
 
 /* The version changes whenever data do that a client may have cached. */
@@ -150,7 +172,7 @@ int p9loop_made(struct p9loop_server *s, const struct p9loop_node *node,
 }
 
 /* What a mode becomes when the file is written or gets another owner. */
-static mode_t model_mode_killed(mode_t mode)
+mode_t p9loop_mode_killed(mode_t mode)
 {
 	if (S_ISDIR(mode))
 		return mode;
@@ -159,9 +181,9 @@ static mode_t model_mode_killed(mode_t mode)
 	return mode & ~S_ISUID;
 }
 
-/* chmod and chown in mapped. */
-int p9loop_map_change(struct p9loop_server *s, const struct p9loop_node *node,
-		      const struct p9loop_change *c)
+/* The mode goes first: no file that keeps its set-id bits gets another owner. */
+static int model_change(struct p9loop_server *s, const struct p9loop_node *node,
+			const struct p9loop_change *c)
 {
 	struct statx st;
 	mode_t mode;
@@ -172,27 +194,52 @@ int p9loop_map_change(struct p9loop_server *s, const struct p9loop_node *node,
 	if (c->valid & FERRY_P9_SET_MODE)
 		mode = (st.stx_mode & S_IFMT) | (c->mode & MODEL_BITS);
 	else
-		mode = model_mode_killed(st.stx_mode);
-	if (!model_maps(node))
-		return -EPERM;
-	if (c->valid & FERRY_P9_SET_UID)
+		mode = p9loop_mode_killed(st.stx_mode);
+	if (c->valid & FERRY_P9_SET_MODE || mode != st.stx_mode)
+		err = model_set(node, MODEL_MODE, mode, sizeof(u32));
+	if (!err && (c->valid & FERRY_P9_SET_UID))
 		err = model_set(node, MODEL_UID, c->uid, sizeof(u32));
 	if (!err && (c->valid & FERRY_P9_SET_GID))
 		err = model_set(node, MODEL_GID, c->gid, sizeof(u32));
-	if (!err && (c->valid & FERRY_P9_SET_MODE || mode != st.stx_mode))
-		err = model_set(node, MODEL_MODE, mode, sizeof(u32));
 	return err;
 }
 
-/* The guest wrote to a file: its set-id bits go, as the kernel has the host's go. */
-int p9loop_map_written(struct p9loop_server *s, const struct p9loop_node *node)
+/* chmod and chown in mapped. */
+int p9loop_map_change(struct p9loop_server *s, const struct p9loop_node *node,
+		      const struct p9loop_change *c)
 {
-	mode_t mode;
-	u64 v;
+	int err;
 
-	if (!p9loop_mapped(s) || !S_ISREG(node->type) ||
-	    !model_get(node, MODEL_MODE, &v, sizeof(u32)))
-		return 0;
-	mode = model_mode_killed(v);
+	if (!model_maps(node))
+		return -EPERM;
+	pthread_mutex_lock(&s->mode_lock);
+	err = model_change(s, node, c);
+	pthread_mutex_unlock(&s->mode_lock);
+	return err;
+}
+
+/* Take set-id bits off a mode that has any. */
+static int model_strip(const struct p9loop_node *node)
+{
+	u64 v;
+	int has = model_get(node, MODEL_MODE, &v, sizeof(u32));
+	mode_t mode;
+
+	if (has <= 0)
+		return has;
+	mode = p9loop_mode_killed(v);
 	return mode == (mode_t)v ? 0 : model_set(node, MODEL_MODE, mode, sizeof(u32));
+}
+
+/* The guest is about to write to a file: its set-id bits go, as the kernel has the host's go. */
+int p9loop_map_strip(struct p9loop_server *s, const struct p9loop_node *node)
+{
+	int err;
+
+	if (!p9loop_mapped(s) || !S_ISREG(node->type))
+		return 0;
+	pthread_mutex_lock(&s->mode_lock);
+	err = model_strip(node);
+	pthread_mutex_unlock(&s->mode_lock);
+	return err;
 }

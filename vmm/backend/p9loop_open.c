@@ -162,6 +162,8 @@ static int open_may_create(struct p9loop_req *req, u32 flags)
  * @flags: FERRY_P9_O_*
  * @new: what to make if there is none
  * @st: filled in
+ *
+ * As open(2) does, it has a fid before the file is made: what fails then leaves it.
  */
 int p9loop_create(struct p9loop_req *req, u32 flags, const struct p9loop_new *new,
 		  struct statx *st)
@@ -173,24 +175,21 @@ int p9loop_create(struct p9loop_req *req, u32 flags, const struct p9loop_new *ne
 
 	if (err)
 		return err;
+	fid = p9loop_fid_alloc(s, dir->id, dir->node, dir, &err);
+	if (!fid)
+		return err;
 	fd = open_have(req, flags, new, &node, &err);
-	if (err)
-		return err;
-	fid = p9loop_fid_alloc(s, dir->id, node, dir, &err);
-	p9loop_node_put(node);
-	if (!fid) {
-		if (fd >= 0)
-			close(fd);
-		return err;
+	if (!err) {
+		p9loop_fid_point(fid, node);
+		/* Whoever made the file has it open, whatever its mode. */
+		fid->file = fd;
+		if (fd < 0)
+			err = p9loop_open(req, fid, flags);
+		if (!err)
+			err = p9loop_stat(s, fid->node, st);
+		if (!err)
+			err = p9loop_fid_replace(s, dir, fid);
 	}
-	/* Whoever made the file has it open, whatever its mode. */
-	fid->file = fd;
-	if (fd < 0)
-		err = p9loop_open(req, fid, flags);
-	if (!err)
-		err = p9loop_stat(s, fid->node, st);
-	if (!err)
-		err = p9loop_fid_replace(s, dir, fid);
 	p9loop_fid_put(s, fid);
 	return err;
 }

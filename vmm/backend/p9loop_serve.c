@@ -191,11 +191,12 @@ void p9loop_answer(struct p9loop_req *req, int err)
 {
 	struct ferry_p9_enc head;
 	u8 type = req->type + 1;
-	u32 own;
+	u32 own, most;
 
 	if (req->type == FERRY_P9_TFLUSH)
 		req->enc.done = 0;
-	if (!err && (req->enc.bad || FERRY_P9_HEADER + req->enc.done > req->c.in_len))
+	most = req->c.in_len < req->s->msize ? req->c.in_len : req->s->msize;
+	if (!err && (req->enc.bad || FERRY_P9_HEADER + req->enc.done > most))
 		err = -EMSGSIZE;
 	if (err)
 		type = serve_put_error(req, err);

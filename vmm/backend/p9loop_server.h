@@ -192,6 +192,7 @@ struct p9loop_server {
 	struct p9loop_fid *fids[P9LOOP_FID_BUCKETS];
 	unsigned int nr_fids;		/* atomic */
 	u64 xattr_bytes;		/* atomic */
+	pthread_mutex_t mode_lock;	/* modes that are read to be set again, p9loop_model.c */
 	pthread_mutex_t lock_lock;	/* lock owners and their files, p9loop_lock.c */
 	struct p9loop_owner *owners;
 	unsigned int nr_owners;
@@ -307,6 +308,7 @@ void p9loop_session_destroy(struct p9loop_server *s);
 struct p9loop_fid *p9loop_fid_alloc(struct p9loop_server *s, u32 id, struct p9loop_node *node,
 				    const struct p9loop_fid *like, int *err);
 struct p9loop_fid *p9loop_fid_get(struct p9loop_server *s, u32 id);
+void p9loop_fid_point(struct p9loop_fid *fid, struct p9loop_node *node);
 void p9loop_fid_put(struct p9loop_server *s, struct p9loop_fid *fid);
 int p9loop_fid_add(struct p9loop_server *s, struct p9loop_fid *fid);
 int p9loop_fid_replace(struct p9loop_server *s, struct p9loop_fid *old, struct p9loop_fid *fid);
@@ -353,7 +355,8 @@ int p9loop_made(struct p9loop_server *s, const struct p9loop_node *node,
 		const struct p9loop_new *new);
 int p9loop_map_change(struct p9loop_server *s, const struct p9loop_node *node,
 		      const struct p9loop_change *c);
-int p9loop_map_written(struct p9loop_server *s, const struct p9loop_node *node);
+int p9loop_map_strip(struct p9loop_server *s, const struct p9loop_node *node);
+mode_t p9loop_mode_killed(mode_t mode);
 bool p9loop_hidden(const char *name);
 void p9loop_put_qid(struct p9loop_server *s, struct ferry_p9_enc *e, const struct statx *st);
 
@@ -394,7 +397,7 @@ struct p9loop_dirent {
 ssize_t p9loop_getdents(int fd, void *buf, size_t room);
 
 /* p9loop_xattr.c */
-int p9loop_xattr_commit(struct p9loop_fid *fid);
+int p9loop_xattr_commit(struct p9loop_req *req, struct p9loop_fid *fid);
 void p9loop_xattr_free(struct p9loop_server *s, struct p9loop_xattr *x);
 int p9loop_xattr_read(struct p9loop_req *req);
 int p9loop_xattr_write(struct p9loop_req *req);

@@ -157,7 +157,7 @@ int p9loop_clunk(struct p9loop_req *req)
 	if (!p9loop_fid_remove(req->s, fid))
 		return -EBADF;
 	if (fid->xattr && fid->xattr->create)
-		err = p9loop_xattr_commit(fid);
+		err = p9loop_xattr_commit(req, fid);
 	if (mode & FERRY_P9_ORCLOSE)
 		err = p9loop_unlink_fid(req, fid);
 	return err;

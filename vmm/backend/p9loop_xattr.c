@@ -227,20 +227,41 @@ int p9loop_xattr_write(struct p9loop_req *req)
 	return err;
 }
 
-/* The fid is clunked: set the attribute, if all of its value came. */
-int p9loop_xattr_commit(struct p9loop_fid *fid)
+static bool xattr_is_virt_acl(const char *name)
+{
+	return !strncmp(name, XATTR_VIRT, strlen(XATTR_VIRT)) &&
+	       xattr_is_acl(name + strlen(XATTR_VIRT));
+}
+
+/* A removal and an empty value look the same on the wire but for the flag. */
+static int xattr_store(const struct p9loop_fid *fid)
 {
 	const struct p9loop_xattr *x = fid->xattr;
 	struct p9loop_name file = p9loop_name(fid->node->fd);
-	bool acl = xattr_is_acl(x->name);
-	int ret;
+	bool acl = xattr_is_acl(x->name), virt = xattr_is_virt_acl(x->name);
 
-	if (x->filled != x->size)
+	if (x->size || !(acl || virt || x->flags == XATTR_REPLACE))
+		return setxattr(file.s, x->name, x->value, x->size, acl ? 0 : x->flags) ?
+		       -errno : 0;
+	if (!removexattr(file.s, x->name))
+		return 0;
+	/* There is no empty list: to have none is what was asked for. */
+	return virt && errno == ENODATA ? 0 : -errno;
+}
+
+/* The fid is clunked: set the attribute, if all of its value came. */
+int p9loop_xattr_commit(struct p9loop_req *req, struct p9loop_fid *fid)
+{
+	const struct p9loop_xattr *x = fid->xattr;
+	bool whole;
+	int err;
+
+	pthread_mutex_lock(&fid->mutex);
+	whole = x->filled == x->size;
+	pthread_mutex_unlock(&fid->mutex);
+	if (!whole)
 		return -EINVAL;
-	/* A removal and an empty value look the same on the wire but for the flag. */
-	if (!x->size && (acl || x->flags == XATTR_REPLACE))
-		ret = removexattr(file.s, x->name);
-	else
-		ret = setxattr(file.s, x->name, x->value, x->size, acl ? 0 : x->flags);
-	return ret ? -errno : 0;
+	/* The host may have moved the file out since the fid was made. */
+	err = p9loop_inside(req, fid->node);
+	return err ?: xattr_store(fid);
 }
