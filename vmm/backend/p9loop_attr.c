@@ -86,7 +86,10 @@ static int attr_resize(struct p9loop_server *s, struct p9loop_fid *fid, u64 size
 	return truncate(p9loop_name(fid->node->fd).s, size) ? -errno : 0;
 }
 
-/* Make a file so many bytes long, as somebody whose writing takes set-id bits off. */
+/*
+ * Make a file so many bytes long, as somebody whose writing takes set-id bits off. Not in
+ * the queue's thread, where nobody waits for who has a lease: P9LOOP_LATER.
+ */
 int p9loop_resize(struct p9loop_req *req, struct p9loop_fid *fid, u64 size)
 {
 	struct p9loop_ident as = req->t->now;
@@ -94,6 +97,8 @@ int p9loop_resize(struct p9loop_req *req, struct p9loop_fid *fid, u64 size)
 
 	if (size > LLONG_MAX)
 		return -EINVAL;
+	if (req->t == &req->s->queue)
+		return P9LOOP_LATER;
 	err = p9loop_become(req->t, fid->uid, fid->gid, true);
 	if (err)
 		return err;

@@ -76,10 +76,16 @@ static int open_node(struct p9loop_req *req, const struct p9loop_node *node, u32
 		return err;
 	/* The node is no symlink: this leads to it and not beyond. */
 	fd = open(p9loop_name(node->fd).s, open_host_flags(flags));
+	if (fd < 0 && errno == EWOULDBLOCK && S_ISREG(node->type)) {
+		/* Somebody has a lease, and its time to give it up. */
+		if (req->t == &req->s->queue)
+			return -EWOULDBLOCK;
+		fd = open(p9loop_name(node->fd).s, open_host_flags(flags) & ~O_NONBLOCK);
+	}
 	return fd < 0 ? -errno : fd;
 }
 
-/* Open what a fid names; from now on it is open for good. */
+/* Open what a fid names; from now on it is open for good. May be P9LOOP_LATER. */
 int p9loop_open(struct p9loop_req *req, struct p9loop_fid *fid, u32 flags)
 {
 	int file, err = 0;
@@ -95,7 +101,7 @@ int p9loop_open(struct p9loop_req *req, struct p9loop_fid *fid, u32 flags)
 	else
 		__atomic_store_n(&fid->file, file, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&fid->mutex);
-	return err;
+	return err == -EWOULDBLOCK && req->t == &req->s->queue ? P9LOOP_LATER : err;
 }
 
 static void open_put(struct p9loop_req *req, const struct statx *st)
