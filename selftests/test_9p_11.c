@@ -281,37 +281,71 @@ TEST_F(slow, a_flush_ends_the_wait)
 	EXPECT_EQ(0, p9_getattr(&self->p, 0, &st));
 }
 
-/* The owner is killed while the server is silent: it ends, and the file system is free. */
-TEST_F(slow, a_killed_owner_does_not_wait)
+/* Whether the process comes to sleep in the kernel. */
+static bool sleeps_in_kernel(pid_t pid)
 {
-	int status = 0, ended = 0;
+	char command[64];
+	int i;
+
+	snprintf(command, sizeof(command), "grep -q ') D' /proc/%d/stat", pid);
+	for (i = 0; i < DEV_PATIENCE_MS / 10 && system(command); i++)
+		usleep(10000);
+	return i < DEV_PATIENCE_MS / 10;
+}
+
+/* The owner of a device asks for what is not answered, and when told to for the end of it. */
+static void wait_for_ever(int told)
+{
+	struct ferry_9p_backend none = { .fd = -1 };
+	struct p9 p;
+	char c;
+
+	p9_open(&p, SLOW_DIR, FERRY_9P_MODEL_NONE, 0);
+	raise(SIGSTOP);
+	for (unsigned int i = 0; i < MANY; i++)
+		send_getattr(&p, i);
+	if (read(told, &c, 1) == 1)
+		__dev_ioctl(&p.dev, FERRY_9P_SET_BACKEND, &none);
+	for (;;)
+		pause();
+}
+
+/* The owner is killed while the server is silent: it ends, and the file system is free. */
+static void kill_owner(struct __test_metadata *_metadata, struct slow *s, bool stops)
+{
+	int status = 0, ended = 0, tell[2];
 	pid_t pid;
 
-	p9_close(&self->p);
+	ASSERT_EQ(0, pipe(tell));
 	pid = fork();
 	ASSERT_LE(0, pid);
-	if (!pid) {
-		p9_open(&self->p, SLOW_DIR, FERRY_9P_MODEL_NONE, 0);
-		raise(SIGSTOP);
-		for (unsigned int i = 0; i < MANY; i++)
-			send_getattr(&self->p, i);
-		for (;;)
-			pause();
-	}
+	if (!pid)
+		wait_for_ever(tell[0]);
 	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
 	ASSERT_TRUE(WIFSTOPPED(status));
-	slow_hold(self->s, true);
+	slow_hold(s, true);
 	kill(pid, SIGCONT);
-	ASSERT_TRUE(slow_holds(self->s, MANY));
+	ASSERT_TRUE(slow_holds(s, MANY));
+	if (stops) {
+		ASSERT_EQ(1, write(tell[1], "", 1));
+		ASSERT_TRUE(sleeps_in_kernel(pid));
+	}
 	kill(pid, SIGKILL);
 	for (int i = 0; i < DEV_PATIENCE_MS && !ended; i++) {
 		ended = waitpid(pid, &status, WNOHANG);
 		usleep(1000);
 	}
 	EXPECT_EQ(pid, ended);
-	EXPECT_TRUE(slow_holds(self->s, 0));
+	EXPECT_TRUE(slow_holds(s, 0));
+	slow_hold(s, false);
+}
+
+TEST_F(slow, a_killed_owner_does_not_wait)
+{
 	/* The teardown unmounts it. */
-	slow_hold(self->s, false);
+	p9_close(&self->p);
+	kill_owner(_metadata, self->s, false);
+	kill_owner(_metadata, self->s, true);
 	p9_open(&self->p, SLOW_DIR, FERRY_9P_MODEL_NONE, 0);
 }
 

@@ -151,6 +151,7 @@ int ferry_9p_pool_start(struct ferry_9p *p9)
 {
 	int err = 0;
 
+	WRITE_ONCE(p9->pool.closing, false);
 	while (!err && p9->pool.nr < FERRY_9P_THREADS)
 		err = ferry_9p_pool_grow(p9);
 	if (err)
@@ -233,7 +234,7 @@ bool ferry_9p_pool_cancel(struct ferry_9p_req *req)
 	return queued;
 }
 
-/* The device is being closed: nobody waits for an answer. Takes pool->lock only. */
+/* The device is closed, or its owner killed: nobody waits for an answer. */
 void ferry_9p_pool_close(struct ferry_9p *p9)
 {
 	struct ferry_9p_pool *pool = &p9->pool;

@@ -171,12 +171,21 @@ static void ferry_9p_reap(struct ferry_9p *p9)
 		ferry_9p_req_finish(req);
 }
 
+/* Until a request is done. Whoever waits and is killed takes what it waits for along. */
+static void ferry_9p_wait(struct ferry_9p *p9)
+{
+	if (!wait_event_killable(p9->wait, !llist_empty(&p9->done)))
+		return;
+	ferry_9p_pool_close(p9);
+	wait_event(p9->wait, !llist_empty(&p9->done));
+}
+
 /* Hand back all but @but of what was taken. */
 static void ferry_9p_settle(struct ferry_9p *p9, unsigned int but)
 {
 	ferry_9p_reap(p9);
 	while (p9->flight > but) {
-		wait_event(p9->wait, !llist_empty(&p9->done));
+		ferry_9p_wait(p9);
 		ferry_9p_reap(p9);
 	}
 }
