@@ -333,4 +333,47 @@ TEST_F(big, zeroes_are_of_whole_blocks)
 	EXPECT_EQ(S_OK, blk_range(b, VIRTIO_BLK_T_WRITE_ZEROES, 8, 8, 0));
 }
 
+#define HUGE_BLOCK	65536
+#define HUGE_BLOCKS	11
+#define HUGE_PIECES	86	/* of each */
+
+/* Ten pages in eighths, and six whole ones: of such blocks a bio has room for two. */
+static void huge_cuts(uint32_t *cut)
+{
+	*cut++ = 16;
+	for (unsigned int i = 0; i < HUGE_BLOCKS; i++) {
+		for (unsigned int n = 0; n < HUGE_PIECES; n++)
+			*cut++ = n < 80 ? 512 : 4096;
+	}
+	*cut = 0;
+}
+
+/* Whole blocks go into a bio, and the greatest leave much of its room unused. */
+TEST(blocks_of_64_kib_in_small_pieces)
+{
+	struct disk_options d = { .kind = DISK_NULL };
+	struct blk_options o = { .layout = { .num = 1024 }, .block_size = HUGE_BLOCK };
+	static uint32_t cuts[HUGE_BLOCKS * HUGE_PIECES + 2];
+	struct blk_req r = { T_OUT, 128, BLK_AT(1), HUGE_BLOCKS * HUGE_BLOCK, .cuts = cuts };
+	struct disk disk;
+	struct blk b;
+
+	DISK_MAKE(&disk, &d);
+	BLK_INIT(&b, &disk, &o);
+	blk_start(&b);
+	huge_cuts(cuts);
+	for (unsigned int i = 0; i < 4; i++) {
+		blk_fill(blk_mem(&b, r.at), r.len, 128 << 9, 50 + i);
+		ASSERT_EQ(S_OK, blk_do(&b, 0, &r));
+		EXPECT_TRUE(disk_filled(&disk, 128, r.len, 50 + i));
+	}
+	memset(blk_mem(&b, r.at), 0x5a, r.len);
+	r.type = T_IN;
+	r.in = true;
+	ASSERT_EQ(S_OK, blk_do(&b, 0, &r));
+	EXPECT_TRUE(blk_filled(blk_mem(&b, r.at), r.len, 128 << 9, 53));
+	blk_destroy(&b);
+	disk_free(&disk);
+}
+
 TEST_HARNESS_MAIN

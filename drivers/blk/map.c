@@ -10,9 +10,6 @@
 #include "../vring/copy.h"
 #include "ferry_blk.h"
 
-/* Pieces that one bio takes at most, less what rounding to a block may leave. */
-#define FERRY_BLK_BIO_FILL	(BIO_MAX_VECS - 32)
-
 /* Goes through a payload piece by piece. */
 struct ferry_blk_walk {
 	const struct iovec *seg;
@@ -44,10 +41,14 @@ static gfp_t ferry_blk_gfp(const struct ferry_blk_req *req)
 	return GFP_KERNEL_ACCOUNT | __GFP_NOWARN | (req->q->flight ? __GFP_NORETRY : 0);
 }
 
-/* Room for @n pieces, and for the bios that they need. */
+/*
+ * Room for @n pieces, and for the bios that they need. A bio ends with a block: it may leave
+ * as many pieces of those that it could take as a block has sectors, less one.
+ */
 static int ferry_blk_table(struct ferry_blk_req *req, u32 n)
 {
-	u32 bios = DIV_ROUND_UP(n, FERRY_BLK_BIO_FILL) - 1;
+	u32 fill = BIO_MAX_VECS - (req->q->disk->limits.block_size >> SECTOR_SHIFT);
+	u32 bios = DIV_ROUND_UP(n, fill) - 1;
 
 	req->nr_bvec = 0;
 	req->bvec = req->own_bvec;

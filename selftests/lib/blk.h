@@ -34,7 +34,7 @@
 /* Page aligned payloads, with room for a header before and a status behind. */
 #define BLK_AT(i)	(BLK_BUF + 0x1000 + (uint64_t)(i) * 0x20000)
 
-#define BLK_SEGS_MAX	300
+#define BLK_SEGS_MAX	1024
 /* What a status byte holds before the device writes it. */
 #define BLK_UNWRITTEN	0xee
 
