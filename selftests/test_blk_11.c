@@ -183,4 +183,38 @@ TEST_F(polled, closed_with_requests_in_flight)
 	/* The teardown closes it, and removes the disk. */
 }
 
+/* Add reads of a block each, @n of them, from sector @first on every @step sectors. */
+static void add_reads(struct blk *b, unsigned int n, uint64_t first, int step)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		struct blk_req r = { T_IN, first + (int64_t)step * i, BLK_AT(i), 4096, .in = true };
+
+		check_ok(blk_add(b, 0, &r, i), "room in the ring");
+	}
+}
+
+/* All @n come back well. */
+static void take_reads(struct blk *b, unsigned int n)
+{
+	struct blk_req r = { .len = 4096 };
+	struct ring_used u;
+
+	while (n--) {
+		dev_expect_used(&b->g.ring[0], &u);
+		r.at = BLK_AT(u.cookie);
+		check(blk_status(b, &r) == S_OK, "a read");
+	}
+}
+
+/* What the block layer joins to one request has one of them in front: not the oldest. */
+TEST_F(polled, neighbours_from_back_to_front)
+{
+	POLLED_INIT(self, variant);
+	for (unsigned int i = 0; i < test_scale(200); i++) {
+		add_reads(&self->b, 16, 8000, -8);
+		dev_publish(&self->b.g.dev, 0, &self->b.g.ring[0]);
+		take_reads(&self->b, 16);
+	}
+}
+
 TEST_HARNESS_MAIN

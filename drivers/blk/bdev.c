@@ -101,7 +101,8 @@ static void ferry_blk_bdev_submit(struct ferry_blk_req *req)
 
 /*
  * Submit for polling. It does not wait for resources of the device: what holds
- * them may be other requests that only we complete.
+ * them may be other requests that only we complete. Nor is it merged: of the bios of
+ * one request only the first can be polled, and that may be somebody else's.
  */
 static void ferry_blk_bdev_submit_polled(struct ferry_blk_req *req)
 {
@@ -113,7 +114,7 @@ static void ferry_blk_bdev_submit_polled(struct ferry_blk_req *req)
 	req->polled = true;
 	list_add_tail(&req->poll, &req->q->polled);
 	atomic_set(&req->parts, 1);
-	ferry_blk_bio_init(req, &req->bio, opf | REQ_POLLED | REQ_NOWAIT, &at);
+	ferry_blk_bio_init(req, &req->bio, opf | REQ_POLLED | REQ_NOWAIT | REQ_NOMERGE, &at);
 	submit_bio(&req->bio);
 }
 
