@@ -164,9 +164,16 @@ void ferry_blk_bdev_poll(struct ferry_blk_queue *q)
 	struct ferry_blk_req *req;
 
 	lockdep_assert_held(&q->vq.mutex);
-	/* The oldest one stands for all of the hardware queue. */
-	req = list_first_entry(&q->polled, struct ferry_blk_req, poll);
-	bio_poll(&req->bio, NULL, BLK_POLL_ONESHOT);
+	/*
+	 * One stands for all of its hardware queue. Those that the driver does not have yet
+	 * cannot be polled, and may wait for others to complete that came after them.
+	 */
+	list_for_each_entry(req, &q->polled, poll) {
+		if (READ_ONCE(req->bio.bi_cookie) == BLK_QC_T_NONE)
+			continue;
+		bio_poll(&req->bio, NULL, BLK_POLL_ONESHOT);
+		break;
+	}
 }
 
 static int ferry_blk_bdev_range(struct ferry_blk_req *req, const struct ferry_blk_range *r)
