@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/vhost.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include "test_blk.h"
 
@@ -226,6 +227,51 @@ TEST_F(polled, a_scheduler_that_lets_reads_pass)
 	EXPECT_EQ(LOAD_FINE, load_run(&self->l, test_scale(2000)));
 	EXPECT_EQ(0, self->l.failed);
 	EXPECT_EQ(LOAD_FINE, load_verify(&self->l));
+}
+
+#define MANY	512	/* more than a worker takes in one turn */
+
+static struct blk_req small_read(unsigned int i)
+{
+	return (struct blk_req){ T_IN, 8 * i, BLK_BUF + 0x1000 + 0x2000 * i, 4096, .in = true };
+}
+
+/* Ask for many blocks, and switch polling off while some are in flight. */
+static void switch_off(struct blk *b)
+{
+	struct ring_used u;
+	struct blk_req r;
+
+	busy_poll(b, 50);
+	for (unsigned int i = 0; i < MANY; i++) {
+		r = small_read(i);
+		check_ok(blk_add(b, 0, &r, i), "room in the ring");
+	}
+	dev_publish(&b->g.dev, 0, &b->g.ring[0]);
+	sched_yield();
+	busy_poll(b, 0);
+	for (unsigned int i = 0; i < MANY; i++) {
+		dev_expect_used(&b->g.ring[0], &u);
+		r = small_read(u.cookie);
+		check(blk_status(b, &r) == S_OK, "a read");
+	}
+}
+
+/* Those that were begun to be polled are, when nobody is to poll any more. */
+TEST(polling_switched_off_for_good)
+{
+	struct disk_options d = { .kind = DISK_NULL, .poll_queues = 1 };
+	struct blk_options o = { .layout = { .num = 1024, .indirect = true } };
+	struct disk disk;
+	struct blk b;
+
+	DISK_MAKE(&disk, &d);
+	BLK_INIT(&b, &disk, &o);
+	blk_start(&b);
+	for (unsigned int i = 0; i < test_scale(100); i++)
+		switch_off(&b);
+	blk_destroy(&b);
+	disk_free(&disk);
 }
 
 TEST_HARNESS_MAIN

@@ -341,9 +341,11 @@ static bool ferry_blk_serve(struct ferry_blk_queue *q)
 		served += n;
 		if (n || ferry_vq_busy_poll(vq, ferry_blk_ready))
 			continue;
-		/* Nobody else completes those that are polled. */
-		if (!list_empty(&q->polled))
+		/* Nobody else completes those that are polled, also if no others are to be. */
+		if (!list_empty(&q->polled)) {
+			ferry_blk_bdev_poll(q);
 			return true;
+		}
 		/* Without room the next completion calls us, and no kick is wanted. */
 		if (!ferry_blk_room(q) || ferry_vq_idle(vq))
 			return false;
