@@ -46,7 +46,7 @@ struct ferry_blk_queue;
  * @range: carry out one range of DISCARD, WRITE_ZEROES or SECURE_ERASE; in the pool,
  *	may block; returns 0 or -errno
  * @reaped: a read, write or flush is complete, and its payload still mapped. Returns
- *	false if it was begun anew
+ *	false if it was begun anew. May be NULL
  *
  * Chosen once, when the disk is given. All but @range run under the queue's mutex;
  * @rw and @flush in its worker. What @rw and @flush begin ends with one call of

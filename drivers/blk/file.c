@@ -22,23 +22,35 @@ static void ferry_blk_file_complete(struct kiocb *iocb, long ret)
 	ferry_blk_file_moved(container_of(iocb, struct ferry_blk_req, iocb), ret);
 }
 
-/* Keep the file system from freezing until the request is reaped. */
+/* Keep the file system from freezing until this step of the request is over. */
 static bool ferry_blk_file_hold(struct ferry_blk_req *req, bool nowait)
 {
 	struct inode *inode = file_inode(req->iocb.ki_filp);
 
-	if (req->freeze_held || !S_ISREG(inode->i_mode))
+	if (!S_ISREG(inode->i_mode))
 		return true;
 	if (!nowait) {
 		kiocb_start_write(&req->iocb);
 	} else {
 		if (!sb_start_write_trylock(inode->i_sb))
 			return false;
-		/* For lockdep: whoever reaps the request ends it. */
+		/* For lockdep: whoever completes the step ends it. */
 		__sb_writers_release(inode->i_sb, SB_FREEZE_WRITE);
 	}
 	req->freeze_held = true;
 	return true;
+}
+
+/*
+ * A request that waits for the pool holds nothing: all threads there may themselves be
+ * waiting for a freeze to end, which would then never begin.
+ */
+static void ferry_blk_file_unhold(struct ferry_blk_req *req)
+{
+	if (!req->freeze_held)
+		return;
+	req->freeze_held = false;
+	kiocb_end_write(&req->iocb);
 }
 
 /* Begin what is not moved yet. */
@@ -103,6 +115,7 @@ static bool ferry_blk_file_again(const struct ferry_blk_req *req, ssize_t ret)
 /* One step is over: done, or on with the rest. Any context. */
 static void ferry_blk_file_moved(struct ferry_blk_req *req, ssize_t ret)
 {
+	ferry_blk_file_unhold(req);
 	if (ret > 0)
 		req->moved += ret;
 	if (likely(req->moved == req->bytes))
@@ -141,14 +154,6 @@ static void ferry_blk_file_flush_job(struct ferry_blk_req *req)
 static void ferry_blk_file_flush(struct ferry_blk_req *req)
 {
 	ferry_blk_req_defer(req, ferry_blk_file_flush_job);
-}
-
-static bool ferry_blk_file_reaped(struct ferry_blk_req *req)
-{
-	if (req->freeze_held)
-		kiocb_end_write(&req->iocb);
-	req->freeze_held = false;
-	return true;
 }
 
 /* Write zeroes where the file system has no better way. */
@@ -206,5 +211,4 @@ const struct ferry_blk_engine ferry_blk_file_engine = {
 	.rw	= ferry_blk_file_rw,
 	.flush	= ferry_blk_file_flush,
 	.range	= ferry_blk_file_range,
-	.reaped	= ferry_blk_file_reaped,
 };

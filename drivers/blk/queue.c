@@ -128,7 +128,7 @@ static void ferry_blk_finish(struct ferry_blk_queue *q, struct ferry_blk_req *re
 	bool ok = req->status == VIRTIO_BLK_S_OK;
 	u64 moved = req->bytes;
 
-	if (!q->disk->engine->reaped(req))
+	if (q->disk->engine->reaped && !q->disk->engine->reaped(req))
 		return;
 	if (unlikely(req->op == FERRY_BLK_RANGES))
 		moved = ferry_blk_range_bytes(req->range, req->nr_range);
