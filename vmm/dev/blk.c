@@ -82,6 +82,12 @@ static void blk_stop(struct virtio_dev *v)
 	struct blk_dev *b = to_blk(v);
 
 	b->ops->stop(b->backend);
+}
+
+static void blk_reset(struct virtio_dev *v)
+{
+	struct blk_dev *b = to_blk(v);
+
 	b->write_cache = b->initial_write_cache;
 }
 
@@ -104,6 +110,7 @@ static const struct virtio_ops blk_ops = {
 	.config_write = blk_config_write,
 	.start = blk_start,
 	.stop = blk_stop,
+	.reset = blk_reset,
 	.pause = blk_pause,
 	.resume = blk_resume,
 };

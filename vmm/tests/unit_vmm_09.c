@@ -179,6 +179,28 @@ TEST_F(seen, writethrough_and_unsafe_are_what_they_are_called)
 	}
 }
 
+/* Also one that gives up before it is ready. */
+TEST_F(seen, the_write_cache_is_the_next_drivers_again)
+{
+	const struct blk_rig_options o = { .bytes = DISK };
+	const u64 wce = DEVICE + offsetof(struct virtio_blk_config, wce);
+	struct virtio_dev *v = &self->g.b.v;
+	struct testvm *t = &self->g.t;
+
+	ASSERT_EQ(0, plug(self, &o)) TH_LOG("%s", self->g.e.text);
+	mmio_write(t, self->bar + wce, 0, 1);
+	EXPECT_EQ(0, CONFIG(wce));
+	virtio_set_status(v, 0);
+	EXPECT_EQ(1, CONFIG(wce));
+	virtio_set_status(v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+	v->acked = v->offered;
+	virtio_set_status(v, v->status | VIRTIO_CONFIG_S_FEATURES_OK);
+	mmio_write(t, self->bar + wce, 0, 1);
+	EXPECT_EQ(0, CONFIG(wce));
+	virtio_set_status(v, 0);
+	EXPECT_EQ(1, CONFIG(wce));
+}
+
 TEST_F(seen, requests_are_counted_by_kind)
 {
 	const struct blk_rig_options o = { .drive = ",discard=unmap", .bytes = DISK };

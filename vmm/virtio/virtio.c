@@ -103,6 +103,8 @@ void virtio_reset(struct virtio_dev *v)
 		v->running = false;
 		v->ops->stop(v);
 	}
+	if (v->ops->reset)
+		v->ops->reset(v);
 	v->paused = false;
 	v->status = 0;
 	v->acked = 0;

@@ -49,6 +49,9 @@ struct virtio_ops {
 	int (*start)(struct virtio_dev *v);
 	void (*stop)(struct virtio_dev *v);
 
+	/* The driver resets the device, which does not run (any more): forget what it set. */
+	void (*reset)(struct virtio_dev *v);
+
 	/*
 	 * While the guest is stopped: leave the queues where they are, with nothing in
 	 * flight, and go on from there. stop may come in between. Without them, the device
