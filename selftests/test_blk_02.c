@@ -144,6 +144,39 @@ TEST_F(blk, get_lifetime_is_refused_where_there_is_none)
 	EXPECT_EQ(1, r.used_len);
 }
 
+/* Whoever gives the disk knows how worn it is. */
+TEST(get_lifetime_answers_what_is_known)
+{
+	static const uint8_t answer[] = { 2, 0, 11, 0, 0x34, 0x12 };
+	struct disk_options d = { .kind = DISK_TMPFS };
+	struct blk_options o = {
+		.layout = { .num = 64 }, .flags = FERRY_BLK_F_LIFETIME,
+		.features = BLK_FEATURES | BIT_ULL(BLK_F_LIFETIME),
+	};
+	struct disk disk;
+	struct blk b;
+
+	DISK_MAKE(&disk, &d);
+	BLK_INIT(&b, &disk, &o);
+	b.be.lifetime = (struct ferry_blk_lifetime){ 2, 11, 0x1234 };
+	blk_start(&b);
+	ASSERT_TRUE(blk_has(&b, BLK_F_LIFETIME));
+	for (uint32_t len = 0; len <= 10; len++) {
+		struct blk_req r = { BLK_T_GET_LIFETIME, 0, BLK_AT(1), len, .in = true };
+		uint32_t n = len < sizeof(answer) ? len : sizeof(answer);
+		const uint8_t *got = blk_mem(&b, r.at);
+
+		memset(blk_mem(&b, r.at), 0x77, 16);
+		ASSERT_EQ(S_OK, blk_do(&b, 0, &r));
+		EXPECT_EQ(n + 1, r.used_len);
+		EXPECT_EQ(0, memcmp(answer, got, n));
+		for (uint32_t i = n; i < len; i++)
+			EXPECT_EQ(0x77, got[i]);
+	}
+	blk_destroy(&b);
+	disk_free(&disk);
+}
+
 /* Fill 64 sectors at 64 with data; the ranges below hit parts of them. */
 static void fill_64(struct blk *b)
 {

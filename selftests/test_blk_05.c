@@ -209,10 +209,13 @@ TEST_F(set, unknown_flags_and_reserved_words)
 {
 	struct ferry_blk_backend be;
 
-	for (int bit = 5; bit < 32; bit++)
+	for (int bit = 6; bit < 32; bit++)
 		EXPECT_EQ(-EINVAL, with_fd(self, self->disk.fd, 1U << bit));
 	EXPECT_EQ(-EINVAL, with_fd(self, self->disk.fd, 0xffffffff));
-	for (int i = 0; i < 4; i++) {
+	be = self->b.be;
+	be.lifetime.reserved = 1;
+	EXPECT_EQ(-EINVAL, __dev_blk_backend(&self->b.g.dev, &be));
+	for (int i = 0; i < 3; i++) {
 		be = self->b.be;
 		be.reserved[i] = 1ULL << 63 | i;
 		EXPECT_EQ(-EINVAL, __dev_blk_backend(&self->b.g.dev, &be));

@@ -193,6 +193,8 @@ static void ferry_blk_disk_tell(struct ferry_blk_disk *disk, struct ferry_blk_ba
 		ferry_blk_range_tell(&b->write_zeroes, &l->write_zeroes);
 		ferry_blk_range_tell(&b->secure_erase, &l->secure_erase);
 	}
+	if (b->flags & FERRY_BLK_F_LIFETIME)
+		f |= BIT_ULL(VIRTIO_BLK_F_LIFETIME);
 	b->features = f;
 	b->capacity = l->capacity;
 	b->block_size = l->block_size;
@@ -225,6 +227,9 @@ static int ferry_blk_disk_init(struct ferry_blk_disk *disk, struct ferry_blk_bac
 			     (file->f_flags & O_DSYNC);
 	disk->write_opf = REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | (disk->writethrough ? REQ_FUA : 0);
 	memcpy(disk->serial, b->serial, sizeof(disk->serial));
+	disk->lifetime[0] = cpu_to_le16(b->lifetime.pre_eol_info);
+	disk->lifetime[1] = cpu_to_le16(b->lifetime.typ_a);
+	disk->lifetime[2] = cpu_to_le16(b->lifetime.typ_b);
 	if (S_ISBLK(file->f_mapping->host->i_mode))
 		err = ferry_blk_disk_bdev(disk, b);
 	else

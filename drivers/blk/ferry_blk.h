@@ -79,6 +79,7 @@ struct ferry_blk_disk {
 	bool no_unmap;
 	bool polled;
 	u8 serial[FERRY_BLK_SERIAL];
+	__le16 lifetime[FERRY_BLK_LIFETIME_BYTES / 2];	/* as GET_LIFETIME answers */
 };
 
 struct ferry_blk_req {

@@ -31,7 +31,8 @@ static const struct ferry_dev_ops ferry_blk_ops = {
 			  BIT_ULL(VIRTIO_BLK_F_TOPOLOGY) | BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) |
 			  BIT_ULL(VIRTIO_BLK_F_MQ) | BIT_ULL(VIRTIO_BLK_F_DISCARD) |
 			  BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES) |
-			  BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE),
+			  BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE) |
+			  BIT_ULL(VIRTIO_BLK_F_LIFETIME),
 	.run		= ferry_blk_run,
 	.stop		= ferry_blk_stop,
 	.drain		= ferry_blk_drain,
@@ -168,7 +169,8 @@ static long ferry_blk_set_backend(struct ferry_blk *blk, void __user *argp)
 
 	if (copy_from_user(&b, argp, sizeof(b)))
 		return -EFAULT;
-	if ((b.flags & ~FERRY_BLK_F_ALL) || memchr_inv(b.reserved, 0, sizeof(b.reserved)))
+	if ((b.flags & ~FERRY_BLK_F_ALL) || b.lifetime.reserved ||
+	    memchr_inv(b.reserved, 0, sizeof(b.reserved)))
 		return -EINVAL;
 	if (b.flags & FERRY_BLK_F_PROBE) {
 		ret = ferry_blk_probe(&b);

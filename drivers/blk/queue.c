@@ -196,6 +196,10 @@ static bool ferry_blk_at_once(struct ferry_blk_queue *q, struct ferry_blk_req *r
 		if (ferry_copy_to_segs(&at, q->disk->serial, req->bytes))
 			req->status = VIRTIO_BLK_S_IOERR;
 		return true;
+	case FERRY_BLK_GET_LIFETIME:
+		if (ferry_copy_to_segs(&at, q->disk->lifetime, req->bytes))
+			req->status = VIRTIO_BLK_S_IOERR;
+		return true;
 	default:
 		return false;
 	}

@@ -51,7 +51,8 @@
 #define FERRY_BLK_F_WRITETHROUGH	(1U << 2)	/* a completed write is stable */
 #define FERRY_BLK_F_NO_FLUSH		(1U << 3)	/* FLUSH does nothing: data may be lost */
 #define FERRY_BLK_F_NO_UNMAP		(1U << 4)	/* zeroes are written, not unmapped */
-#define FERRY_BLK_F_ALL			((1U << 5) - 1)
+#define FERRY_BLK_F_LIFETIME		(1U << 5)	/* `lifetime` is known */
+#define FERRY_BLK_F_ALL			((1U << 6) - 1)
 
 /* Limits of one kind of range request; max_sectors 0: not supported. */
 struct ferry_blk_range_info {
@@ -59,6 +60,17 @@ struct ferry_blk_range_info {
 	__u32 max_ranges;	/* of one request */
 	__u32 align;		/* granularity, in 512-byte sectors */
 	__u32 reserved;
+};
+
+/*
+ * How worn a flash device is, as its standard (JESD84-B50 and later) and the virtio
+ * specification count it. The block layer does not tell; sysfs does for eMMC and UFS.
+ */
+struct ferry_blk_lifetime {
+	__u16 pre_eol_info;	/* 1 to 3: normal, warning, urgent; 0: undefined */
+	__u16 typ_a;		/* 1 to 11: life time used up, in tenths; 0: undefined */
+	__u16 typ_b;
+	__u16 reserved;		/* 0; others: EINVAL */
 };
 
 struct ferry_blk_backend {
@@ -81,7 +93,8 @@ struct ferry_blk_backend {
 	struct ferry_blk_range_info discard;
 	struct ferry_blk_range_info write_zeroes;
 	struct ferry_blk_range_info secure_erase;
-	__u64 reserved[4];	/* in: 0; others: EINVAL */
+	struct ferry_blk_lifetime lifetime;	/* in: what GET_LIFETIME answers */
+	__u64 reserved[3];	/* in: 0; others: EINVAL */
 };
 
 /* What requests are counted by. */

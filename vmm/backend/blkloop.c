@@ -89,6 +89,7 @@ static void blkloop_set_disk(struct blkloop *bl, const struct ferry_blk_backend 
 		.fd = disk->fd,
 		.block = !fstat(disk->fd, &st) && S_ISBLK(st.st_mode),
 		.flags = disk->flags,
+		.lifetime = disk->lifetime,
 		.limits = {
 			.features = bl->v->acked,
 			.capacity = disk->capacity,

@@ -17,6 +17,7 @@ struct blkloop_disk {
 	u32 flags;			/* FERRY_BLK_F_* */
 	u32 mem_mask, len_mask;		/* of what direct I/O wants to be aligned, or 0 */
 	u8 serial[FERRY_BLK_SERIAL];
+	struct ferry_blk_lifetime lifetime;
 	struct ferry_blk_limits limits;
 };
 
@@ -53,6 +54,9 @@ void blkloop_destroy(struct blkloop *bl);
 
 /* Judge @disk, of which file, flags and block size are set, as the kernel would. */
 int blkloop_probe(struct ferry_blk_backend *disk, struct error *e);
+
+/* Ask sysfs how worn the disk is, and set the flag if it is one that tells. */
+void blkloop_probe_lifetime(struct ferry_blk_backend *disk);
 
 /* Bytes of a regular file or a block device, or 0. */
 u64 blkloop_file_size(int fd);

@@ -53,27 +53,71 @@ static bool probe_dio_align(int fd, u32 *mem, u32 *offset)
 	return true;
 }
 
-/* A number of the queue that a block device, or the disk that it is a part of, has. */
-static u64 probe_queue(dev_t dev, const char *name)
+/* Open what sysfs has of a block device, or of the disk that it is a part of. */
+static FILE *probe_open(dev_t dev, const char *dir, const char *name)
 {
 	static const char *const place[] = { "", "../" };
 	char path[128];
-	u64 val = 0;
+	FILE *f = NULL;
 	size_t i;
-	FILE *f;
 
-	for (i = 0; i < ARRAY_SIZE(place); i++) {
-		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%squeue/%s", major(dev),
-			 minor(dev), place[i], name);
+	for (i = 0; i < ARRAY_SIZE(place) && !f; i++) {
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s%s/%s", major(dev),
+			 minor(dev), place[i], dir, name);
 		f = fopen(path, "re");
-		if (!f)
-			continue;
-		if (fscanf(f, "%" SCNu64, &val) != 1)
-			val = 0;
-		fclose(f);
-		break;
 	}
+	return f;
+}
+
+static u64 probe_queue(dev_t dev, const char *name)
+{
+	FILE *f = probe_open(dev, "queue", name);
+	u64 val = 0;
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%" SCNu64, &val) != 1)
+		val = 0;
+	fclose(f);
 	return val;
+}
+
+/* Up to two hexadecimal numbers; whether there were all. */
+static bool probe_hex(dev_t dev, const char *dir, const char *name, u16 *a, u16 *b)
+{
+	FILE *f = probe_open(dev, dir, name);
+	int n;
+
+	if (!f)
+		return false;
+	n = fscanf(f, "%hx", a);
+	if (n == 1 && b)
+		n = fscanf(f, "%hx", b);
+	fclose(f);
+	return n == 1;
+}
+
+/* eMMC has its numbers in two files. Of UFS it is the host that has them, in three. */
+static bool probe_lifetime(dev_t dev, struct ferry_blk_lifetime *l)
+{
+	static const char ufs[] = "device/../../../health_descriptor";
+
+	if (probe_hex(dev, "device", "pre_eol_info", &l->pre_eol_info, NULL))
+		return probe_hex(dev, "device", "life_time", &l->typ_a, &l->typ_b);
+	return probe_hex(dev, ufs, "eol_info", &l->pre_eol_info, NULL) &&
+	       probe_hex(dev, ufs, "life_time_estimation_a", &l->typ_a, NULL) &&
+	       probe_hex(dev, ufs, "life_time_estimation_b", &l->typ_b, NULL);
+}
+
+void blkloop_probe_lifetime(struct ferry_blk_backend *disk)
+{
+	struct ferry_blk_lifetime l = { 0 };
+	struct stat st;
+
+	if (fstat(disk->fd, &st) || !S_ISBLK(st.st_mode) || !probe_lifetime(st.st_rdev, &l))
+		return;
+	disk->lifetime = l;
+	disk->flags |= FERRY_BLK_F_LIFETIME;
 }
 
 /* What a file's own file system does not tell, the device below it may. */
@@ -190,6 +234,8 @@ int blkloop_probe(struct ferry_blk_backend *disk, struct error *e)
 	disk->capacity = ALIGN_DOWN(blkloop_file_size(disk->fd), disk->block_size) >>
 			 FERRY_BLK_SECTOR_SHIFT;
 	disk->features = BIT_ULL(VIRTIO_BLK_F_FLUSH);
+	if (disk->flags & FERRY_BLK_F_LIFETIME)
+		disk->features |= BIT_ULL(VIRTIO_BLK_F_LIFETIME);
 	disk->seg_max = FERRY_BLK_SEG_MAX;
 	disk->size_max = FERRY_BLK_SIZE_MAX;
 	disk->max_bytes = FERRY_BLK_BYTES_MAX;

@@ -255,6 +255,15 @@ void blkloop_req_ranged(struct blkloop_req *r)
 		   r->result == -EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR);
 }
 
+static void req_answer_lifetime(struct blkloop_req *r, const struct iovec *iov)
+{
+	const struct ferry_blk_lifetime *l = &r->q->bl->disk.lifetime;
+	const u16 answer[] = { l->pre_eol_info, l->typ_a, l->typ_b };
+
+	virtio_iov_write(iov + r->c.out_num, r->c.in_num, 0, answer, r->bytes);
+	req_finish(r, VIRTIO_BLK_S_OK);
+}
+
 static void req_dispatch(struct blkloop_req *r, const struct iovec *iov,
 			 const struct ferry_blk_req_rules *rules, u64 sector)
 {
@@ -276,8 +285,7 @@ static void req_dispatch(struct blkloop_req *r, const struct iovec *iov,
 		req_begin_ranges(r, iov);
 		break;
 	case FERRY_BLK_GET_LIFETIME:
-		/* Nothing tells a program how worn a disk is. */
-		req_finish(r, VIRTIO_BLK_S_UNSUPP);
+		req_answer_lifetime(r, iov);
 		break;
 	case FERRY_BLK_FAIL:
 		req_finish(r, rules->status);

@@ -77,6 +77,7 @@ static int drive_probe(void *backend, struct ferry_blk_backend *disk, struct err
 	disk->flags = (cfg->readonly ? FERRY_BLK_F_READ_ONLY : 0) |
 		      (cfg->cache.no_flush ? FERRY_BLK_F_NO_FLUSH : 0) |
 		      (cfg->discard ? 0 : FERRY_BLK_F_NO_UNMAP);
+	blkloop_probe_lifetime(disk);
 	if (cfg->vhost != TRI_OFF) {
 		ret = drive_probe_vhost(d, disk, e);
 		if (ret && drive_insists(cfg))

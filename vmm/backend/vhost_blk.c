@@ -30,6 +30,7 @@ static struct ferry_blk_backend vhost_blk_backend(const struct ferry_blk_backend
 		.flags = disk->flags,
 		.capacity = disk->capacity,
 		.block_size = disk->block_size,
+		.lifetime = disk->lifetime,
 	};
 
 	memcpy(b.serial, disk->serial, sizeof(b.serial));
