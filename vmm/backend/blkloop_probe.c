@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/blkzoned.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdio.h>
@@ -225,10 +226,27 @@ static int probe_check_block_size(struct ferry_blk_backend *d, struct error *e)
 	return 0;
 }
 
+/* What the kernel module refuses is not served here either, where it would fail later. */
+static int probe_check_device(const struct ferry_blk_backend *d, struct error *e)
+{
+	u32 zone = 0;
+	int ro = 0;
+
+	if (!probe_is_block(d->fd))
+		return 0;
+	if (!ioctl(d->fd, BLKGETZONESZ, &zone) && zone)
+		return error_set(e, EOPNOTSUPP, "zoned block devices are not supported");
+	if (!(d->flags & FERRY_BLK_F_READ_ONLY) && !ioctl(d->fd, BLKROGET, &ro) && ro)
+		return error_set(e, EROFS, "the block device is read-only: use readonly=on");
+	return 0;
+}
+
 int blkloop_probe(struct ferry_blk_backend *disk, struct error *e)
 {
-	int ret = probe_check_block_size(disk, e);
+	int ret = probe_check_device(disk, e);
 
+	if (!ret)
+		ret = probe_check_block_size(disk, e);
 	if (ret)
 		return ret;
 	disk->capacity = ALIGN_DOWN(blkloop_file_size(disk->fd), disk->block_size) >>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What only some block devices are: worn and able to say so, as sysfs shows it of eMMC and
- * UFS. A driver sees the same whoever serves the disk. The sysfs is the test's.
+ * UFS, or read-only. A driver sees the same whoever serves the disk. The sysfs is the test's.
  */
 #include <linux/fs.h>
 #include <sched.h>
@@ -112,6 +112,27 @@ TEST_F(device, others_do_not)
 	EXPECT_FALSE(self->g.b.v.offered & BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE));
 	EXPECT_EQ(VIRTIO_BLK_S_UNSUPP, blk_do(&self->g, VIRTIO_BLK_T_GET_LIFETIME, 0, 6));
 	EXPECT_EQ(VIRTIO_BLK_S_UNSUPP, blk_do(&self->g, VIRTIO_BLK_T_SECURE_ERASE, 0, 16));
+}
+
+/* Its own threads would find out when the guest writes. */
+TEST_F(device, one_that_is_read_only_is_not_taken_to_be_written)
+{
+	int on = 1, off = 0, fd;
+	struct blk_dev b;
+	struct drive d;
+	const struct blk_dev_config cfg = { .queues = 1, .queue_size = 64 };
+
+	ASSERT_EQ(0, PLUG(self, variant, "")) TH_LOG("%s", self->g.e.text);
+	fd = open(self->g.disk, O_RDONLY);
+	ASSERT_EQ(0, ioctl(fd, BLKROSET, &on));
+	d = self->g.drive;
+	d.vhost = (struct vhost){ .fd = -1 };
+	d.loop = (struct blkloop){ .err_fd = -1 };
+	EXPECT_EQ(-EROFS, blk_init(&b, &self->g.t.m, &cfg, &drive_ops, &d, &self->g.e));
+	vhost_destroy(&d.vhost);
+	blkloop_destroy(&d.loop);
+	ASSERT_EQ(0, ioctl(fd, BLKROSET, &off));
+	close(fd);
 }
 
 TEST_HARNESS_MAIN
