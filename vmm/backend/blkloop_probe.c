@@ -178,6 +178,14 @@ static void probe_range(struct ferry_blk_backend *d, struct ferry_blk_range_info
 	r->align = (align > d->block_size ? align : d->block_size) >> FERRY_BLK_SECTOR_SHIFT;
 }
 
+/* A range that cannot be is refused for that reason only where one that can be would not be. */
+static bool probe_secure_erase(int fd)
+{
+	u64 range[2] = { 1, FERRY_BLK_SECTOR };
+
+	return ioctl(fd, BLKSECDISCARD, range) && errno == EINVAL;
+}
+
 static void probe_block_device(struct ferry_blk_backend *d)
 {
 	unsigned int offset = 0;
@@ -192,6 +200,9 @@ static void probe_block_device(struct ferry_blk_backend *d)
 	if (!fstat(d->fd, &st) && probe_queue(st.st_rdev, "discard_max_bytes"))
 		probe_range(d, &d->discard, VIRTIO_BLK_F_DISCARD,
 			    probe_queue(st.st_rdev, "discard_granularity"));
+	/* As the kernel module, only where it does not go through the page cache. */
+	if ((fcntl(d->fd, F_GETFL) & O_DIRECT) && probe_secure_erase(d->fd))
+		probe_range(d, &d->secure_erase, VIRTIO_BLK_F_SECURE_ERASE, 0);
 }
 
 /* A hole behind the end changes nothing, and shows whether there may be holes. */

@@ -114,8 +114,7 @@ static int ranges_do(struct blkloop_ranges *s, const struct blkloop_req *r)
 
 	for (i = 0; i < r->n_ranges && !ret; i++)
 		ret = range_do(s, r->type, &r->ranges[i]);
-	if (!ret && r->type == VIRTIO_BLK_T_WRITE_ZEROES &&
-	    s->disk->flags & FERRY_BLK_F_WRITETHROUGH && fdatasync(s->disk->fd))
+	if (!ret && s->disk->flags & FERRY_BLK_F_WRITETHROUGH && fdatasync(s->disk->fd))
 		ret = -errno;
 	return ret;
 }
