@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ferry-9p: data is what was written. Processes of the stock Linux client read, write,
+ * append, truncate and map files at random, in turn with processes of the host's, which
+ * punch holes as well; each knows every byte that it has to find.
+ */
+#include <libgen.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "client.h"
+#include "export.h"
+#include "p9.h"
+#include "test.h"
+
+#define DATA_FILES	4
+
+FIXTURE(data) {
+	struct client client;
+	char program[512];
+};
+
+FIXTURE_VARIANT(data) {
+	const char *fs;
+	unsigned int model;
+	const char *cache;
+	bool host;		/* takes turns; nobody can with a client that trusts its cache */
+};
+
+FIXTURE_VARIANT_ADD(data, ext4_pass_none) {
+	"ext4", FERRY_9P_MODEL_PASSTHROUGH, "none", true };
+FIXTURE_VARIANT_ADD(data, ext4_pass_mmap) {
+	"ext4", FERRY_9P_MODEL_PASSTHROUGH, "mmap", true };
+FIXTURE_VARIANT_ADD(data, ext4_pass_loose) {
+	"ext4", FERRY_9P_MODEL_PASSTHROUGH, "loose", false };
+FIXTURE_VARIANT_ADD(data, ext4_mapped_mmap) {
+	"ext4", FERRY_9P_MODEL_MAPPED, "mmap", true };
+FIXTURE_VARIANT_ADD(data, tmpfs_pass_none) {
+	"tmpfs", FERRY_9P_MODEL_PASSTHROUGH, "none", true };
+
+FIXTURE_SETUP(data)
+{
+	char path[256] = "";
+	int err;
+
+	TEST_REQUIRE(p9_available(), "no %s", DEV_9P_PATH);
+	ASSERT_LT(0, readlink("/proc/self/exe", path, sizeof(path) - 1));
+	snprintf(self->program, sizeof(self->program), "%s/guest/fs_data", dirname(path));
+	TEST_REQUIRE(!access(self->program, X_OK), "%s is not built", self->program);
+	err = __export_mount(variant->fs);
+	TEST_REQUIRE(!err, "no %s here: %s", variant->fs, strerror(-err));
+	err = __client_mount(&self->client, variant->model, variant->cache);
+	TEST_REQUIRE(err != -ENODEV, "no 9P client over a socket here");
+	ASSERT_EQ(0, err);
+}
+
+FIXTURE_TEARDOWN(data)
+{
+	EXPECT_EQ(0, __client_unmount(&self->client));
+	export_unmount();
+}
+
+/* One side of one file, in the background. */
+static pid_t data_side(const char *program, const char *place, unsigned int file,
+		       unsigned int side, unsigned int sides, unsigned long operations)
+{
+	char text[5][24];
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	snprintf(text[0], sizeof(text[0]), "f%u", file);
+	snprintf(text[1], sizeof(text[1]), "%u", side);
+	snprintf(text[2], sizeof(text[2]), "%u", sides);
+	snprintf(text[3], sizeof(text[3]), "%lu", operations);
+	snprintf(text[4], sizeof(text[4]), "%u", 1000 + file);
+	execl(program, "fs_data", place, text[0], text[1], text[2], text[3], text[4], NULL);
+	_exit(127);
+}
+
+/* A soak takes as long as it is asked to. */
+TEST_F_TIMEOUT(data, is_what_was_written, 24 * 3600)
+{
+	unsigned int sides = variant->host ? 2 : 1;
+	unsigned long operations = test_scale(300);
+	pid_t pid[2 * DATA_FILES];
+	int status;
+
+	for (unsigned int i = 0; i < DATA_FILES * sides; i++) {
+		const char *place = i % sides ? export_dir() : CLIENT_PLACE;
+
+		pid[i] = data_side(self->program, place, i / sides, i % sides, sides, operations);
+		ASSERT_LT(0, pid[i]);
+	}
+	for (unsigned int i = 0; i < DATA_FILES * sides; i++) {
+		ASSERT_EQ(pid[i], waitpid(pid[i], &status, 0));
+		EXPECT_EQ(0, status);
+	}
+}
+
+TEST_HARNESS_MAIN
