@@ -119,6 +119,27 @@ TEST_F(bad_net, tx_memory_not_there)
 	expect_tx_stop(_metadata, self, &seg, 1, 0);
 }
 
+/* Larger frames go to the tap one by one, which copies them itself. */
+TEST_F(bad_net, tx_memory_of_a_large_frame_not_there)
+{
+	const struct ring_seg seg[2] = { { RIG_BUF, 5000 }, { 0x9000000000ULL, 5000 } };
+	void *hole = mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mem_add_hva(&self->n.g.mem, seg[1].addr, hole, 8192);
+	dev_set_mem(&self->n.g.dev, &self->n.g.mem);
+	expect_tx_stop(_metadata, self, seg, 2, 0);
+}
+
+TEST_F(bad_net, tx_header_of_a_large_frame_not_there)
+{
+	const struct ring_seg seg[2] = { { 0x9000000000ULL, 12 }, { RIG_BUF, 5000 } };
+	void *hole = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mem_add_hva(&self->n.g.mem, seg[0].addr, hole, 4096);
+	dev_set_mem(&self->n.g.dev, &self->n.g.mem);
+	expect_tx_stop(_metadata, self, seg, 2, 0);
+}
+
 TEST_F(bad_net, tx_good_frames_before_a_bad_one_are_sent)
 {
 	const struct ring_seg bad = { RIG_BUF, 5 };

@@ -140,7 +140,7 @@ static int ferry_net_tx_build(struct ferry_net_tx *tx, struct ferry_tap *tap,
 
 /*
  * Send one frame by itself. Return: 1 if the tap took it, 0 if it was dropped,
- * -EAGAIN if the tap's send buffer is full.
+ * -EAGAIN if the tap's send buffer is full, -EFAULT if guest memory is not there.
  */
 static int ferry_net_tx_send_one(struct ferry_net_tx *tx, struct ferry_tap *tap,
 				 const struct ferry_chain *c)
@@ -153,7 +153,7 @@ static int ferry_net_tx_send_one(struct ferry_net_tx *tx, struct ferry_tap *tap,
 	if (tx->own_hdr)
 		iov_iter_advance(&msg.msg_iter, tx->hdr_len);
 	err = tap->sock->ops->sendmsg(tap->sock, &msg, iov_iter_count(&msg.msg_iter));
-	if (err == -EAGAIN)
+	if (err == -EAGAIN || err == -EFAULT)
 		return err;
 	if (err < 0)
 		return 0;
