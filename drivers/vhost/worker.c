@@ -81,7 +81,8 @@ static bool ferry_worker_turn(void *data)
 /*
  * The thread got a fatal signal and will not run again: its device's owner
  * died, perhaps while another process holds the file. Take it off its queues;
- * what waits for a flush must not wait for ever.
+ * what waits for a flush must not wait for ever. A queue that was to be served
+ * may have got another worker since it was taken off this one.
  */
 static void ferry_worker_killed(void *data)
 {
@@ -106,6 +107,8 @@ static void ferry_worker_killed(void *data)
 		clear_bit(0, &work->queued);
 		if (work->fn != ferry_vq_work)
 			work->fn(work);
+		else
+			ferry_vq_queue(container_of(work, struct ferry_vq, work));
 	}
 }
 
