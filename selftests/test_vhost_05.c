@@ -69,6 +69,26 @@ TEST_F(events, a_refused_one_leaves_the_old_in_place)
 	EXPECT_NE(0, event_wait(d->call[self->last], DEV_PATIENCE_MS));
 }
 
+TEST_F(events, an_overflowed_kick_is_refused)
+{
+	const uint64_t most = ~0ULL - 1;
+	struct dev *d = &self->g.dev;
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	if (variant->node.intree)
+		SKIP(return, "in-tree keeps none then");
+	/* A process cannot make one overflow, a device's signal can. */
+	rig_start(&self->g);
+	dev_vring(d, VHOST_SET_VRING_CALL, self->last, fd);
+	ASSERT_EQ(sizeof(most), write(fd, &most, sizeof(most)));
+	rig_ping(&self->g, self->last);
+	dev_vring(d, VHOST_SET_VRING_CALL, self->last, d->call[self->last]);
+	EXPECT_EQ(-EINVAL, __dev_vring(d, VHOST_SET_VRING_KICK, self->last, fd));
+	rig_ping(&self->g, self->last);
+	EXPECT_EQ(0, __dev_vring(d, VHOST_SET_VRING_KICK, self->last, -1));
+	close(fd);
+}
+
 TEST_F(events, a_kick_before_the_start_is_not_lost)
 {
 	struct ring_seg seg = { RIG_BUF, 72 };

@@ -272,9 +272,15 @@ static long ferry_vq_set_kick(struct ferry_vq *vq, int fd)
 			return PTR_ERR(file);
 	}
 	ferry_poll_stop(&vq->kick_poll);
-	vq->kick = file;
 	if (file)
 		err = ferry_poll_start(&vq->kick_poll, file);
+	if (err) {
+		/* One that has overflowed cannot be watched: the old one stays. */
+		swap(file, old);
+		if (file)
+			ferry_poll_start(&vq->kick_poll, file);
+	}
+	vq->kick = file;
 	if (old)
 		fput(old);
 	return err;
