@@ -157,7 +157,9 @@ static long ferry_dev_set_features(struct ferry_dev *dev, u64 features)
 {
 	if (features & ~ferry_dev_offered(dev))
 		return -EOPNOTSUPP;
+	mutex_lock(&dev->mutex);
 	dev->features = features;
+	mutex_unlock(&dev->mutex);
 	return 0;
 }
 
@@ -294,15 +296,43 @@ static long ferry_dev_set_log_fd(void __user *argp)
 /* How workers are made: there is one way on each kernel, to be asked for and confirmed. */
 static long ferry_dev_fork_from_owner(struct ferry_dev *dev, unsigned int cmd, u8 __user *argp)
 {
+	bool owned;
 	u8 mode;
 
 	if (cmd == VHOST_GET_FORK_FROM_OWNER)
 		return put_user((u8)FERRY_FORK_OWNER, argp);
-	if (dev->mm)
+	mutex_lock(&dev->mutex);
+	owned = dev->mm;
+	mutex_unlock(&dev->mutex);
+	if (owned)
 		return -EBUSY;
 	if (get_user(mode, argp))
 		return -EFAULT;
 	return mode == FERRY_FORK_OWNER ? 0 : -EINVAL;
+}
+
+/*
+ * What anyone may do who has the file. The caller's memory may keep us waiting for as
+ * long as it likes, so it is touched without dev->mutex: the owner needs that.
+ */
+static long ferry_dev_ioctl_anyone(struct ferry_dev *dev, unsigned int cmd, void __user *argp)
+{
+	switch (cmd) {
+	case VHOST_GET_FEATURES:
+	case VHOST_SET_FEATURES:
+	case VHOST_GET_BACKEND_FEATURES:
+	case VHOST_SET_BACKEND_FEATURES:
+		return ferry_dev_ioctl_features(dev, cmd, argp);
+	case VHOST_GET_FEATURES_ARRAY:
+		return ferry_dev_get_features_array(dev, argp);
+	case VHOST_SET_FEATURES_ARRAY:
+		return ferry_dev_set_features_array(dev, argp);
+	case VHOST_GET_FORK_FROM_OWNER:
+	case VHOST_SET_FORK_FROM_OWNER:
+		return ferry_dev_fork_from_owner(dev, cmd, argp);
+	default:
+		return -ENOIOCTLCMD;
+	}
 }
 
 /* What only the owner may do. */
@@ -337,8 +367,10 @@ static long ferry_dev_ioctl_owner(struct ferry_dev *dev, unsigned int cmd, void 
 long ferry_dev_ioctl(struct ferry_dev *dev, unsigned int cmd, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
-	long ret;
+	long ret = ferry_dev_ioctl_anyone(dev, cmd, argp);
 
+	if (ret != -ENOIOCTLCMD)
+		return ret;
 	mutex_lock(&dev->mutex);
 	switch (cmd) {
 	case VHOST_SET_OWNER:
@@ -346,22 +378,6 @@ long ferry_dev_ioctl(struct ferry_dev *dev, unsigned int cmd, unsigned long arg)
 		break;
 	case VHOST_RESET_OWNER:
 		ret = ferry_dev_reset_owner(dev);
-		break;
-	case VHOST_GET_FEATURES:
-	case VHOST_SET_FEATURES:
-	case VHOST_GET_BACKEND_FEATURES:
-	case VHOST_SET_BACKEND_FEATURES:
-		ret = ferry_dev_ioctl_features(dev, cmd, argp);
-		break;
-	case VHOST_GET_FEATURES_ARRAY:
-		ret = ferry_dev_get_features_array(dev, argp);
-		break;
-	case VHOST_SET_FEATURES_ARRAY:
-		ret = ferry_dev_set_features_array(dev, argp);
-		break;
-	case VHOST_GET_FORK_FROM_OWNER:
-	case VHOST_SET_FORK_FROM_OWNER:
-		ret = ferry_dev_fork_from_owner(dev, cmd, argp);
 		break;
 	default:
 		ret = ferry_dev_ioctl_owner(dev, cmd, argp);
