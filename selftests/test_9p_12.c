@@ -3,8 +3,6 @@
  * ferry-9p: what POSIX promises of files holds for the stock Linux client, as it does
  * on the exported file system itself.
  */
-#include <libgen.h>
-
 #include "client.h"
 #include "export.h"
 #include "p9.h"
@@ -12,7 +10,7 @@
 
 FIXTURE(posix) {
 	struct client client;
-	char program[512];
+	const char *program;
 };
 
 FIXTURE_VARIANT(posix) {
@@ -38,27 +36,16 @@ FIXTURE_VARIANT_ADD(posix, ext4_mapped_loose) {
 
 FIXTURE_SETUP(posix)
 {
-	char path[256] = "";
-	int err;
-
-	TEST_REQUIRE(p9_available(), "no %s", DEV_9P_PATH);
 	TEST_REQUIRE(!test_emulated(), "an emulated CPU takes minutes: user-mode Linux shows it");
 	TEST_REQUIRE(test_scale(100) >= 50 || !strcmp(variant->cache, "loose"),
 		     "one mode of the cache is enough where all is slow");
-	ASSERT_LT(0, readlink("/proc/self/exe", path, sizeof(path) - 1));
-	snprintf(self->program, sizeof(self->program), "%s/guest/posix_fs", dirname(path));
-	TEST_REQUIRE(!access(self->program, X_OK), "%s is not built", self->program);
-	err = __export_mount(variant->fs);
-	TEST_REQUIRE(!err, "no %s here: %s", variant->fs, strerror(-err));
-	err = __client_mount(&self->client, variant->model, variant->cache);
-	TEST_REQUIRE(err != -ENODEV, "no 9P client over a socket here");
-	ASSERT_EQ(0, err);
+	CLIENT_PROGRAM(self->program, "posix_fs");
+	CLIENT_MOUNT(&self->client, variant->fs, variant->model, variant->cache);
 }
 
 FIXTURE_TEARDOWN(posix)
 {
 	EXPECT_EQ(0, __client_unmount(&self->client));
-	export_unmount();
 }
 
 TEST_F(posix, holds)

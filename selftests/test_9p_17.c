@@ -4,8 +4,6 @@
  * append, truncate and map files at random, in turn with processes of the host's, which
  * punch holes as well; each knows every byte that it has to find.
  */
-#include <libgen.h>
-#include <signal.h>
 #include <sys/wait.h>
 
 #include "client.h"
@@ -17,7 +15,7 @@
 
 FIXTURE(data) {
 	struct client client;
-	char program[512];
+	const char *program;
 };
 
 FIXTURE_VARIANT(data) {
@@ -40,24 +38,13 @@ FIXTURE_VARIANT_ADD(data, tmpfs_pass_none) {
 
 FIXTURE_SETUP(data)
 {
-	char path[256] = "";
-	int err;
-
-	TEST_REQUIRE(p9_available(), "no %s", DEV_9P_PATH);
-	ASSERT_LT(0, readlink("/proc/self/exe", path, sizeof(path) - 1));
-	snprintf(self->program, sizeof(self->program), "%s/guest/fs_data", dirname(path));
-	TEST_REQUIRE(!access(self->program, X_OK), "%s is not built", self->program);
-	err = __export_mount(variant->fs);
-	TEST_REQUIRE(!err, "no %s here: %s", variant->fs, strerror(-err));
-	err = __client_mount(&self->client, variant->model, variant->cache);
-	TEST_REQUIRE(err != -ENODEV, "no 9P client over a socket here");
-	ASSERT_EQ(0, err);
+	CLIENT_PROGRAM(self->program, "fs_data");
+	CLIENT_MOUNT(&self->client, variant->fs, variant->model, variant->cache);
 }
 
 FIXTURE_TEARDOWN(data)
 {
 	EXPECT_EQ(0, __client_unmount(&self->client));
-	export_unmount();
 }
 
 /* One side of one file, in the background. */

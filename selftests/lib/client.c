@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -109,7 +110,7 @@ static int client_attach(int fd, const char *cache)
 	return errno == EINVAL ? -ENODEV : -errno;
 }
 
-int __client_mount(struct client *c, unsigned int model, const char *cache)
+static int client_start(struct client *c, unsigned int model, const char *cache)
 {
 	int ends[2], err;
 
@@ -129,11 +130,43 @@ int __client_mount(struct client *c, unsigned int model, const char *cache)
 	return err;
 }
 
+const char *__client_mount(struct client *c, const char *fs, unsigned int model,
+			   const char *cache)
+{
+	static char why[128];
+	int err;
+
+	if (!p9_available())
+		return "no " DEV_9P_PATH;
+	err = __export_mount(fs);
+	if (err) {
+		snprintf(why, sizeof(why), "no %s here: %s", fs, strerror(-err));
+		return why;
+	}
+	err = client_start(c, model, cache);
+	if (err == -ENODEV)
+		return "no 9P client over a socket here";
+	check_ok(err, "mount the export");
+	return NULL;
+}
+
 int __client_unmount(struct client *c)
 {
 	int err = umount(CLIENT_PLACE) ? -errno : 0, status = 0;
 
 	if (!err && (waitpid(c->bridge, &status, 0) != c->bridge || status))
 		err = -EIO;
+	export_unmount();
 	return err;
+}
+
+const char *client_program(const char *name)
+{
+	static char path[512];
+	char own[256] = "";
+
+	if (readlink("/proc/self/exe", own, sizeof(own) - 1) < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "%s/guest/%s", dirname(own), name);
+	return access(path, X_OK) ? NULL : path;
 }
