@@ -9,7 +9,7 @@
 #include "test.h"
 #include <endian.h>
 #include <grp.h>
-#include <pthread.h>
+#include <poll.h>
 #include <sys/fanotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -177,17 +177,19 @@ TEST_F(whole, a_create_that_fails_leaves_no_file)
 	EXPECT_TRUE(export_holds(export_path("export/g"), "mine"));
 }
 
-/* Whoever asks to open a file of the directory is refused, but wrote to it before. */
+/* Whoever asks to open a file of the directory is refused, but it was written to before. */
 static void *write_and_deny(void *arg)
 {
+	struct pollfd *fan = arg, *stop = fan + 1;
 	struct fanotify_event_metadata e;
-	int fan = *(int *)arg;
 
-	while (read(fan, &e, sizeof(e)) == sizeof(e) && e.mask & FAN_OPEN_PERM) {
-		struct fanotify_response r = { .fd = e.fd, .response = FAN_DENY };
+	while (poll(fan, 2, -1) > 0 && !stop->revents) {
+		struct fanotify_response r = { .response = FAN_DENY };
 
+		check(read(fan->fd, &e, sizeof(e)) == sizeof(e), "who asks");
+		r.fd = e.fd;
 		check(write(e.fd, "theirs", 6) == 6, "write to the new file");
-		check(write(fan, &r, sizeof(r)) == sizeof(r), "refuse");
+		check(write(fan->fd, &r, sizeof(r)) == sizeof(r), "refuse");
 		close(e.fd);
 	}
 	return NULL;
@@ -196,21 +198,24 @@ static void *write_and_deny(void *arg)
 /* A file that was made and could not be opened is there: others may use it by then. */
 TEST_F(passthrough, a_file_that_others_use_is_not_taken_away)
 {
-	int fan = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDWR);
+	struct pollfd fds[2] = {
+		{ .fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDWR), .events = POLLIN },
+		{ .fd = eventfd(0, EFD_CLOEXEC), .events = POLLIN },
+	};
+	const uint64_t mask = FAN_OPEN_PERM | FAN_EVENT_ON_CHILD;
+	int fan = fds[0].fd;
 	pthread_t thread;
-	int marked = fan < 0 ? -1 :
-		     fanotify_mark(fan, FAN_MARK_ADD, FAN_OPEN_PERM | FAN_EVENT_ON_CHILD, AT_FDCWD,
-				   export_dir());
 
-	TEST_REQUIRE(!marked, "nobody is asked here: %s", strerror(errno));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, write_and_deny, &fan));
+	TEST_REQUIRE(fan >= 0 && !fanotify_mark(fan, FAN_MARK_ADD, mask, AT_FDCWD, export_dir()),
+		     "nobody is asked here: %s", strerror(errno));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_and_deny, fds));
 	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
 	EXPECT_EQ(-EPERM, p9_lcreate(&self->p, 1, "f", FERRY_P9_O_RDWR, 0644, 0));
-	ASSERT_EQ(0, fanotify_mark(fan, FAN_MARK_REMOVE, FAN_OPEN_PERM | FAN_EVENT_ON_CHILD,
-				   AT_FDCWD, export_dir()));
-	EXPECT_TRUE(export_holds(export_path("export/f"), "theirs"));
-	pthread_cancel(thread);
+	ASSERT_EQ(0, fanotify_mark(fan, FAN_MARK_REMOVE, mask, AT_FDCWD, export_dir()));
+	ASSERT_EQ(0, eventfd_write(fds[1].fd, 1));
 	pthread_join(thread, NULL);
+	EXPECT_TRUE(export_holds(export_path("export/f"), "theirs"));
+	close(fds[1].fd);
 	close(fan);
 }
 

@@ -220,8 +220,8 @@ static uint8_t *data_map(struct data *d, const struct data_op *op, int protectio
 	data_close(d);
 	data_open(d);
 	*skip = op->at % 4096;
-	map = mmap(NULL, op->len + *skip, protection, protection & PROT_WRITE ? MAP_SHARED : MAP_PRIVATE,
-		   d->fd, op->at - *skip);
+	map = mmap(NULL, op->len + *skip, protection,
+		   protection & PROT_WRITE ? MAP_SHARED : MAP_PRIVATE, d->fd, op->at - *skip);
 	return map == MAP_FAILED ? NULL : map;
 }
 

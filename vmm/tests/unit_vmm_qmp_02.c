@@ -80,8 +80,8 @@ TEST_F(rude, answers_are_text)
 			EXPECT_NE(NULL, strstr(self->r.heard, "has not been found"));
 			EXPECT_TRUE(is_text(self->r.heard)) TH_LOG("%s", self->r.heard);
 			/* What is whole comes as it is. */
-			snprintf(line, sizeof(line), "{\"execute\":\"echo\",\"arguments\":{\"text\":"
-				 "\"%s\"}}\n", name);
+			snprintf(line, sizeof(line),
+				 "{\"execute\":\"echo\",\"arguments\":{\"text\":\"%s\"}}\n", name);
 			rig_ask(&self->r, self->fd, line);
 			EXPECT_NE(NULL, strstr(self->r.heard, name)) TH_LOG("%s", self->r.heard);
 		}
