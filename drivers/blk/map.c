@@ -47,13 +47,14 @@ static gfp_t ferry_blk_gfp(const struct ferry_blk_req *req)
  */
 static int ferry_blk_table(struct ferry_blk_req *req, u32 n)
 {
-	u32 fill = BIO_MAX_VECS - (req->q->disk->limits.block_size >> SECTOR_SHIFT);
-	u32 bios = DIV_ROUND_UP(n, fill) - 1;
+	u32 fill, bios;
 
 	req->nr_bvec = 0;
 	req->bvec = req->own_bvec;
 	if (likely(n <= FERRY_BLK_BVECS))
 		return 0;
+	fill = BIO_MAX_VECS - (req->q->disk->limits.block_size >> SECTOR_SHIFT);
+	bios = DIV_ROUND_UP(n, fill) - 1;
 	req->bvec = kvmalloc(n * sizeof(*req->bvec) + bios * sizeof(struct bio),
 			     ferry_blk_gfp(req));
 	if (!req->bvec) {

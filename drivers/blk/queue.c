@@ -178,12 +178,20 @@ static int ferry_blk_map_payload(struct ferry_blk_req *req, const struct ferry_v
 	}
 }
 
+/* Answer with what is known of the disk. */
+static void ferry_blk_answer_known(struct ferry_blk_queue *q, struct ferry_blk_req *req,
+				   const struct ferry_chain *c, const void *known)
+{
+	struct ferry_seg_cursor at = { ferry_chain_in(&q->vq.vring, c), 0 };
+
+	if (ferry_copy_to_segs(&at, known, req->bytes))
+		req->status = VIRTIO_BLK_S_IOERR;
+}
+
 /* Carry out what takes no time; returns whether that was all. */
 static bool ferry_blk_at_once(struct ferry_blk_queue *q, struct ferry_blk_req *req,
 			      const struct ferry_chain *c)
 {
-	struct ferry_seg_cursor at = { ferry_chain_in(&q->vq.vring, c), 0 };
-
 	if (req->status != VIRTIO_BLK_S_OK)
 		return true;
 	switch (req->op) {
@@ -193,12 +201,10 @@ static bool ferry_blk_at_once(struct ferry_blk_queue *q, struct ferry_blk_req *r
 	case FERRY_BLK_FLUSH:
 		return q->disk->no_flush;
 	case FERRY_BLK_GET_ID:
-		if (ferry_copy_to_segs(&at, q->disk->serial, req->bytes))
-			req->status = VIRTIO_BLK_S_IOERR;
+		ferry_blk_answer_known(q, req, c, q->disk->serial);
 		return true;
 	case FERRY_BLK_GET_LIFETIME:
-		if (ferry_copy_to_segs(&at, q->disk->lifetime, req->bytes))
-			req->status = VIRTIO_BLK_S_IOERR;
+		ferry_blk_answer_known(q, req, c, q->disk->lifetime);
 		return true;
 	default:
 		return false;
