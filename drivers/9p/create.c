@@ -65,12 +65,12 @@ static int ferry_9p_unlink_dentry(const struct path *dir, struct dentry *d)
 }
 
 /*
- * Whether somebody else came to it meanwhile: has it beside the caller and the one who
- * removes it, or wrote to it. What a symlink of mapped holds is our own.
+ * Whether somebody else may have data in it by now. The dentry's count tells nothing: some
+ * file systems keep all of theirs. What a symlink of mapped holds is our own.
  */
-static bool ferry_9p_unmade_is_used(const struct dentry *d, const struct ferry_9p_node *node)
+static bool ferry_9p_unmade_is_used(const struct inode *inode, const struct ferry_9p_node *node)
 {
-	return d_count(d) > 2 || (S_ISREG(node->mode) && i_size_read(d_inode(d)));
+	return S_ISREG(node->mode) && (i_size_read(inode) || inode_is_open_for_write(inode));
 }
 
 /* Take what was just made off again: the client is told that it is not there. */
@@ -83,7 +83,7 @@ static void ferry_9p_unmake(const struct path *dir, struct dentry *child,
 		return;
 	d = start_removing_dentry(dir->dentry, child);
 	if (!IS_ERR(d)) {
-		if (!ferry_9p_unmade_is_used(d, node))
+		if (!ferry_9p_unmade_is_used(d_inode(d), node))
 			ferry_9p_unlink_dentry(dir, d);
 		end_removing(d);
 	}
