@@ -20,9 +20,12 @@ fail() { echo "guest-failed: $at: $*"; }
 ok() { "$@" >/tmp/out 2>&1 || fail "$*: $(tail -n 1 /tmp/out)"; }
 no() { ! "$@" >/tmp/out 2>&1 || fail "not refused: $*"; }
 is() { [ "$2" = "$3" ] || fail "$1 is '$2', not '$3'"; }
+# Its user's first request comes alone: of several that find no fid yet, the client walks from
+# the root by the root's own name, "/", which is none.
 attach() { # TAG PLACE OPTIONS
 	mkdir -p $2
 	ok mount -t 9p -o trans=virtio,version=9p2000.L,$3 $1 $2
+	ok ls $2
 }
 """
 
