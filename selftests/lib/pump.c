@@ -156,17 +156,20 @@ unsigned long pump_done(const struct pump *p)
 
 int pump_wait(struct pump *p, unsigned long n)
 {
-	unsigned long until = pump_done(p) + n;
+	unsigned long done = pump_done(p), until = done + n, before = done;
 	uint64_t end = dev_now_ns() + DEV_PATIENCE_MS * 1000000ULL;
 	const struct timespec nap = { .tv_nsec = 200000 };
 	int err;
 
-	while ((long)(until - pump_done(p)) > 0) {
+	for (; (long)(until - done) > 0; done = pump_done(p)) {
 		err = __atomic_load_n(&p->err, __ATOMIC_ACQUIRE);
 		if (err)
 			return err;
-		if (dev_now_ns() > end)
+		if (done != before)
+			end = dev_now_ns() + DEV_PATIENCE_MS * 1000000ULL;
+		else if (dev_now_ns() > end)
 			return -ETIME;
+		before = done;
 		nanosleep(&nap, NULL);
 	}
 	return 0;

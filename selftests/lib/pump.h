@@ -39,7 +39,7 @@ void pump_start(struct pump *p);
 /* Completions so far. */
 unsigned long pump_done(const struct pump *p);
 
-/* Wait until @n more completed; 0, or -errno of a pump that stopped. */
+/* Wait until @n more completed; 0, -errno of a pump that stopped, -ETIME if none comes. */
 int pump_wait(struct pump *p, unsigned long n);
 
 /* Ask the thread to end when all is back, and wait for it; 0 or -errno as it ended. */
