@@ -65,9 +65,15 @@ static int ferry_blk_table(struct ferry_blk_req *req, u32 n)
 	return 0;
 }
 
-static u32 ferry_blk_bvec_pages(const struct bio_vec *bv)
+/* One page that need not be marked is let go of without a look at what lies beside it. */
+static void ferry_blk_unpin(const struct bio_vec *bv, bool dirty)
 {
-	return DIV_ROUND_UP(bv->bv_offset + bv->bv_len, PAGE_SIZE);
+	u32 pages = DIV_ROUND_UP(bv->bv_offset + bv->bv_len, PAGE_SIZE);
+
+	if (pages == 1 && (!dirty || folio_test_dirty(page_folio(bv->bv_page))))
+		unpin_user_page(bv->bv_page);
+	else
+		unpin_user_page_range_dirty_lock(bv->bv_page, pages, dirty);
 }
 
 /* How many of @n pages lie side by side in the folio of the first. */
@@ -124,6 +130,10 @@ static int ferry_blk_pin(struct ferry_blk_req *req, unsigned long addr, u32 len)
 		got = pin_user_pages_fast(addr - off, nr, flags, pages);
 		if (unlikely(got <= 0))
 			return got == -ENOMEM ? got : -EFAULT;
+		if (likely(off + len <= PAGE_SIZE)) {
+			ferry_blk_append(req, pages[0], off, len);
+			return 0;
+		}
 		for (i = 0; i < got; i += run) {
 			u32 n;
 
@@ -310,14 +320,11 @@ int ferry_blk_unmap(struct ferry_blk_req *req, bool deliver)
 	int err = 0;
 	u32 i;
 
-	if (unlikely(req->bounced)) {
+	if (unlikely(req->bounced))
 		err = ferry_blk_unbounce(req, deliver);
-	} else {
+	else
 		for (i = 0; i < req->nr_bvec; i++)
-			unpin_user_page_range_dirty_lock(req->bvec[i].bv_page,
-							 ferry_blk_bvec_pages(&req->bvec[i]),
-							 req->op == FERRY_BLK_READ);
-	}
+			ferry_blk_unpin(&req->bvec[i], req->op == FERRY_BLK_READ);
 	req->nr_bvec = 0;
 	if (unlikely(req->bvec != req->own_bvec)) {
 		kvfree(req->bvec);
