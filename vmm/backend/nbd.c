@@ -16,7 +16,6 @@
 #include <netlink/netlink.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -27,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
+#include "../program.h"
 
 struct nbd_netlink {
 	struct nl_sock *sk;
@@ -77,22 +76,10 @@ static int nbd_on_error(struct sockaddr_nl *from, struct nlmsgerr *err, void *ar
  */
 static void nbd_load_module(void)
 {
-	static char *const argv[] = { "modprobe", "-q", "nbd", "max_part=0", NULL };
-	posix_spawnattr_t attr;
-	sigset_t none;
-	pid_t pid;
-	int ret;
+	static const char *const argv[] = { "/sbin/modprobe", "-q", "nbd", "max_part=0", NULL };
 
-	if (!access("/sys/module/nbd", F_OK))
-		return;
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	ret = posix_spawn(&pid, "/sbin/modprobe", NULL, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-	while (!ret && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (access("/sys/module/nbd", F_OK))
+		program_run(argv, -1, -1);
 }
 
 static void nbd_netlink_close(struct nbd_netlink *nl)

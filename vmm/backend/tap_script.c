@@ -10,43 +10,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
-/* Start a script with the signals as a program expects to find them, not as we have them. */
-static int tap_spawn(pid_t *pid, const char *script, const char *ifname)
-{
-	char *argv[] = { (char *)script, (char *)ifname, NULL };
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int ret;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	ret = posix_spawn(pid, script, NULL, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-	return ret;
-}
+#include "../program.h"
 
 int tap_run_script(const char *script, const char *ifname, struct error *e)
 {
-	int ret, status;
-	pid_t pid;
+	const char *const argv[] = { script, ifname, NULL };
+	int status = program_run(argv, -1, -1);
 
-	ret = tap_spawn(&pid, script, ifname);
-	if (ret)
-		return error_errno(e, ret, "could not launch network script %s", script);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return error_errno(e, errno, "network script %s", script);
+	if (status < 0)
+		return error_errno(e, status, "could not launch network script %s", script);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return error_set(e, EIO, "network script %s failed with status %d", script,
 				 status);
