@@ -12,7 +12,7 @@ PACKAGES_BUILD=(
 PACKAGES_LAB=(
 	qemu-system-x86 qemu-utils seabios ovmf busybox-static cpio gzip kmod python3
 	iproute2 iperf3 iputils-ping procps psmisc ethtool tcpdump socat e2fsprogs
-	qemu-system-common
+	qemu-system-common zstd
 )
 PACKAGES_CHECK=(
 	sparse clang clang-format libclang-rt-14-dev shellcheck groff-base

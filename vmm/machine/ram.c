@@ -85,8 +85,8 @@ void *ram_ptr(const struct ram *r, u64 gpa, u64 len)
 	return NULL;
 }
 
-void ram_discard(void *hva, u64 len)
+bool ram_discard(void *hva, u64 len)
 {
-	/* Advice, too: memory that the host's user locked stays where it is. */
-	madvise(hva, len, MADV_DONTNEED);
+	/* Memory that the host's user locked stays where it is. */
+	return !madvise(hva, len, MADV_DONTNEED);
 }

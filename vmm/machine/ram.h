@@ -30,8 +30,8 @@ void *ram_ptr(const struct ram *r, u64 gpa, u64 len);
 /*
  * Give whole pages of one region back to the host. They read as zeroes from now on and
  * are backed again when somebody writes them: the guest, this program, or the kernel on
- * behalf of a device.
+ * behalf of a device. False if they stay as they are, for memory that is locked.
  */
-void ram_discard(void *hva, u64 len);
+bool ram_discard(void *hva, u64 len);
 
 #endif /* FERRY_VMM_MACHINE_RAM_H */

@@ -88,7 +88,13 @@ FIXTURE(boot) {
 FIXTURE_SETUP(boot)
 {
 	ASSERT_EQ(0, testvm_init(&self->t, RAM_SIZE));
-	self->b = (struct x86_boot){ "k", NULL, "console=ttyS0", -1, 0, -1, 0 };
+	self->b = (struct x86_boot){
+		.kernel = "k",
+		.cmdline = "console=ttyS0",
+		.kernel_fd = -1,
+		.unpacked_fd = -1,
+		.initrd_fd = -1,
+	};
 }
 
 FIXTURE_TEARDOWN(boot)

@@ -16,6 +16,8 @@
 
 #include "map.h"
 
+#define BOOT_HEAD	1024
+
 int x86_pread(int fd, void *buf, u64 len, u64 off)
 {
 	u8 *p = buf;
@@ -52,15 +54,43 @@ static int boot_open_file(const char *what, const char *name, int *fd, u64 *size
 	return 0;
 }
 
+/* The kernel's first bytes, zeroes behind its end; returns how many. */
+static int boot_read_head(const struct x86_boot *b, u8 head[BOOT_HEAD])
+{
+	size_t len = b->kernel_size < BOOT_HEAD ? b->kernel_size : BOOT_HEAD;
+	int ret;
+
+	memset(head, 0, BOOT_HEAD);
+	ret = x86_pread(b->kernel_fd, head, len, 0);
+	return ret ?: (int)len;
+}
+
+static int boot_open_unpacked(const struct x86_boot *b)
+{
+	u8 head[BOOT_HEAD];
+	int len = boot_read_head(b, head);
+
+	return len > 0 && x86_is_bzimage(head, len) ? x86_bzimage_unpacked(b) : -1;
+}
+
 int x86_boot_open(struct x86_boot *b, const char *kernel, const char *initrd,
 		  const char *cmdline, struct error *e)
 {
 	int ret;
 
-	*b = (struct x86_boot){ kernel, initrd, cmdline ? cmdline : "", -1, 0, -1, 0 };
+	*b = (struct x86_boot){
+		.kernel = kernel,
+		.initrd = initrd,
+		.cmdline = cmdline ? cmdline : "",
+		.kernel_fd = -1,
+		.unpacked_fd = -1,
+		.initrd_fd = -1,
+	};
 	ret = boot_open_file("kernel", kernel, &b->kernel_fd, &b->kernel_size, e);
 	if (!ret && initrd)
 		ret = boot_open_file("initrd", initrd, &b->initrd_fd, &b->initrd_size, e);
+	if (!ret)
+		b->unpacked_fd = boot_open_unpacked(b);
 	return ret;
 }
 
@@ -70,8 +100,11 @@ void x86_boot_close(struct x86_boot *b)
 		close(b->kernel_fd);
 	if (b->initrd_fd >= 0)
 		close(b->initrd_fd);
+	if (b->unpacked_fd >= 0)
+		close(b->unpacked_fd);
 	b->kernel_fd = -1;
 	b->initrd_fd = -1;
+	b->unpacked_fd = -1;
 }
 
 int x86_load_kernel_part(const struct x86_boot *b, const struct ram *ram, u64 off, u64 len,
@@ -181,12 +214,11 @@ static void boot_write_bios(const struct ram *ram)
 int x86_boot_load(const struct x86_boot *b, const struct ram *ram, struct x86_entry *entry,
 		  struct error *e)
 {
-	u8 head[1024] = { 0 };
-	size_t len = b->kernel_size < sizeof(head) ? b->kernel_size : sizeof(head);
-	int ret = x86_pread(b->kernel_fd, head, len, 0);
+	u8 head[BOOT_HEAD];
+	int len = boot_read_head(b, head);
 
-	if (ret)
-		return error_errno(e, ret, "could not read kernel file '%s'", b->kernel);
+	if (len < 0)
+		return error_errno(e, len, "could not read kernel file '%s'", b->kernel);
 	boot_write_bios(ram);
 	if (x86_is_bzimage(head, len))
 		return x86_bzimage_load(b, ram, entry, e);

@@ -13,6 +13,7 @@ struct x86_boot {
 	const char *cmdline;	/* "" without one */
 	int kernel_fd;
 	u64 kernel_size;
+	int unpacked_fd;	/* what a bzImage holds, or -1: the guest unpacks it */
 	int initrd_fd;		/* -1 without one */
 	u64 initrd_size;
 };
@@ -38,6 +39,7 @@ int x86_boot_load(const struct x86_boot *b, const struct ram *ram, struct x86_en
 
 /* The two kinds of kernel; each looks at the file's first bytes by itself. */
 bool x86_is_bzimage(const u8 *head, size_t len);
+int x86_bzimage_unpacked(const struct x86_boot *b);
 int x86_bzimage_load(const struct x86_boot *b, const struct ram *ram,
 		     struct x86_entry *entry, struct error *e);
 bool x86_is_elf(const u8 *head, size_t len);

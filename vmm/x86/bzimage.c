@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Role: load a bzImage and enter it in long mode. Follows
- *	Documentation/arch/x86/boot.rst of Linux, "64-bit Boot Protocol".
+ *	Documentation/arch/x86/boot.rst of Linux, "64-bit Boot Protocol". A kernel that was
+ *	unpacked before is entered itself, the way its decompressor would do it.
  * Threads: main, before the guest runs and at each reset.
  * Locks: none.
  */
@@ -11,6 +12,8 @@
 
 #include "boot.h"
 #include "map.h"
+#include "unpack.h"
+#include "vmlinux.h"
 
 #define BZ_MAGIC		0x53726448	/* "HdrS" */
 #define BZ_PROTOCOL_MIN		0x020c		/* the first with xloadflags */
@@ -20,6 +23,7 @@
 #define BZ_LOADER_UNDEFINED	0xff
 #define BZ_LOADED_HIGH		(1 << 0)
 #define BZ_CAN_USE_HEAP		(1 << 7)
+#define BZ_ALIGN_MIN		(2 * MIB)	/* the kernel is mapped by pages of that */
 
 bool x86_is_bzimage(const u8 *head, size_t len)
 {
@@ -69,6 +73,51 @@ static void bz_write_e820(struct boot_params *bp, const struct ram *ram)
 	bp->e820_entries = n;
 }
 
+/* Whether a parameter is there: the word, or all that begin with it where it ends in "=". */
+static bool bz_has_parameter(const char *cmdline, const char *word)
+{
+	size_t len = strlen(word);
+	const char *p;
+
+	for (p = strstr(cmdline, word); p; p = strstr(p + 1, word))
+		if ((p == cmdline || p[-1] == ' ') &&
+		    (word[len - 1] == '=' || !p[len] || p[len] == ' '))
+			return true;
+	return false;
+}
+
+/*
+ * Put the kernel itself below @end, or else what is packed to @load, which has room. What the
+ * user says of memory is for the decompressor to understand.
+ */
+static int bz_load_kernel(const struct x86_boot *b, const struct ram *ram,
+			  struct setup_header *h, u64 load, u64 end, u64 *entry,
+			  struct error *e)
+{
+	bool fixed = bz_has_parameter(b->cmdline, "mem=") ||
+		     bz_has_parameter(b->cmdline, "memmap=");
+	bool aligned = h->kernel_alignment >= BZ_ALIGN_MIN &&
+		       !(h->kernel_alignment & (h->kernel_alignment - 1));
+	struct x86_vmlinux_place where = {
+		.base = load,
+		.align = h->kernel_alignment,
+		.end = end,
+		.random = aligned && !bz_has_parameter(b->cmdline, "nokaslr"),
+		.random_memory = h->relocatable_kernel && !fixed,
+	};
+	u64 setup = x86_setup_size(h);
+	struct x86_vmlinux k;
+
+	if (b->unpacked_fd >= 0 && load == h->pref_address &&
+	    !x86_vmlinux_load(b->unpacked_fd, ram, &where, &k)) {
+		h->loadflags |= k.random ? KASLR_FLAG : 0;
+		*entry = k.entry;
+		return 0;
+	}
+	*entry = load + BZ_ENTRY_64;
+	return x86_load_kernel_part(b, ram, setup, b->kernel_size - setup, load, e);
+}
+
 static int bz_write_zero_page(const struct x86_boot *b, const struct ram *ram,
 			      const struct setup_header *h, u64 initrd, struct error *e)
 {
@@ -90,17 +139,24 @@ static int bz_write_zero_page(const struct x86_boot *b, const struct ram *ram,
 	return 0;
 }
 
+int x86_bzimage_unpacked(const struct x86_boot *b)
+{
+	struct setup_header h;
+
+	return bz_read_header(b, &h, NULL) ? -1 : x86_unpack_kept(b->kernel_fd, b->kernel_size, &h);
+}
+
 int x86_bzimage_load(const struct x86_boot *b, const struct ram *ram,
 		     struct x86_entry *entry, struct error *e)
 {
 	struct setup_header h;
-	u64 load, end, setup, size, initrd;
+	u64 load, end, setup, size, initrd, ip = 0;
 	int ret;
 
 	ret = bz_read_header(b, &h, e);
 	if (ret)
 		return ret;
-	setup = ((h.setup_sects ? h.setup_sects : 4) + 1) * 512ULL;
+	setup = x86_setup_size(&h);
 	if (setup >= b->kernel_size)
 		return error_set(e, EINVAL, "kernel '%s' is cut short", b->kernel);
 	size = b->kernel_size - setup;
@@ -112,13 +168,13 @@ int x86_bzimage_load(const struct x86_boot *b, const struct ram *ram,
 				 "start, and there are %llu", b->kernel,
 				 (unsigned long long)(ALIGN_UP(end, MIB) / MIB),
 				 (unsigned long long)(ram->size / MIB));
-	ret = x86_load_kernel_part(b, ram, setup, size, load, e);
+	ret = x86_load_initrd(b, ram, end, h.initrd_addr_max + 1ULL, &initrd, e);
 	if (!ret)
-		ret = x86_load_initrd(b, ram, end, h.initrd_addr_max + 1ULL, &initrd, e);
+		ret = bz_load_kernel(b, ram, &h, load, initrd ?: ram->region[0].size, &ip, e);
 	if (!ret)
 		ret = x86_load_cmdline(b, ram, h.cmdline_size + 1ULL, e);
 	if (!ret)
 		ret = bz_write_zero_page(b, ram, &h, initrd, e);
-	*entry = (struct x86_entry){ X86_ENTRY_64, load + BZ_ENTRY_64, X86_ZERO_PAGE };
+	*entry = (struct x86_entry){ X86_ENTRY_64, ip, X86_ZERO_PAGE };
 	return ret;
 }
