@@ -32,6 +32,8 @@ static int program_start(pid_t *pid, const char *const argv[], int in, int out)
 	if (!ret && out >= 0)
 		ret = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
 	if (!ret)
+		ret = posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+	if (!ret)
 		ret = posix_spawn(pid, argv[0], &files, &attr, (char *const *)argv, environ);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);

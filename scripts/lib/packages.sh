@@ -235,6 +235,23 @@ unpack_emulator() { # DIRECTORY
 	done
 }
 
+# fetch_qmp_shell: QEMU's own client for monitors, from trixie-backports, unpacked under qmp-shell/.
+# Without it what tries our monitor with it is skipped.
+fetch_qmp_shell() {
+	local tree=$FERRY_CACHE/qmp-shell
+	[ ! -e "$tree/.ferry-complete" ] || return 0
+	say "unpacking qmp-shell"
+	rm -rf "$tree"
+	mkdir -p "$tree"
+	if use_private_sources trixie &&
+		{ unpack_package python3-qemu-qmp "$tree" ||
+			{ update_private_lists; unpack_package python3-qemu-qmp "$tree"; }; }; then
+		touch "$tree/.ferry-complete"
+	else
+		say "no qmp-shell is to be had here"
+	fi
+}
+
 # fetch_kernel_source: Debian's linux-source-6.12, unpacked under src/.
 fetch_kernel_source() {
 	local dir=$FERRY_CACHE/src/linux-source-6.12 version

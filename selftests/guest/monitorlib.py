@@ -150,4 +150,5 @@ def tells_what_there_is(qmp, human, vhost):
     assert " wr_operations=" in told["blockstats"], told
     assert "CPU #1: thread_id=" in told["cpus"] and told["name"] == "monitored\n", told
     assert ("/dev/ferry-net" if vhost == "on" else "vhost=off") in told["vhost"], told
-    assert human.type("info status") == qmp.command("human-monitor-command", **{"command-line": "info status"})
+    carried = qmp.command("human-monitor-command", **{"command-line": "info status"})
+    assert human.type("info status") == carried.replace("\r\n", "\n"), carried

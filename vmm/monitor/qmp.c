@@ -148,6 +148,27 @@ static struct json_object *qmp_query_commands(const struct qmp *q)
 	return list;
 }
 
+/* Lines end as QEMU ends them, by which qmp-shell takes them apart. */
+static struct json_object *qmp_lines(const char *text, size_t len)
+{
+	struct json_object *ret;
+	char *lines = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&lines, &n);
+
+	if (!out)
+		return json_object_new_string("");
+	for (; len; len--, text++) {
+		if (*text == '\n')
+			fputc('\r', out);
+		fputc(*text, out);
+	}
+	fclose(out);
+	ret = json_object_new_string_len(lines, n);
+	free(lines);
+	return ret;
+}
+
 static struct json_object *qmp_human(const struct qmp *q, struct json_object *args)
 {
 	struct json_object *ret;
@@ -159,7 +180,7 @@ static struct json_object *qmp_human(const struct qmp *q, struct json_object *ar
 		return json_object_new_string("");
 	monitor_run_line(q->table, q->vm, monitor_string(args, "command-line"), out);
 	fclose(out);
-	ret = json_object_new_string_len(text, len);
+	ret = qmp_lines(text, len);
 	free(text);
 	return ret;
 }
@@ -181,7 +202,9 @@ static const struct monitor_command qmp_own[] = {
 	{ .qmp = "qmp_capabilities", .arg = { { "enable", MONITOR_LIST, true } } },
 	{ .qmp = "query-commands" },
 	{ .qmp = "query-version" },
-	{ .qmp = "human-monitor-command", .arg = { { "command-line", MONITOR_STRING } } },
+	/* None of our commands depends on a CPU. */
+	{ .qmp = "human-monitor-command", .arg = { { "command-line", MONITOR_STRING },
+						   { "cpu-index", MONITOR_INT, true } } },
 };
 
 static const struct monitor_table qmp_own_table = { qmp_own, ARRAY_SIZE(qmp_own), "" };

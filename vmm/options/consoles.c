@@ -200,7 +200,7 @@ static int port_check(struct config *c, const struct port_config *p, struct erro
 		if (!strcmp(c->chardev[i].id, p->chardev))
 			o = &c->chardev[i];
 	if (!o)
-		return error_set(e, ENODEV, "Property 'virtconsole.chardev' can't find value '%s'",
+		return error_set(e, ENOENT, "Property 'virtconsole.chardev' can't find value '%s'",
 				 p->chardev);
 	if (o->used)
 		return error_set(e, EBUSY, "Property 'virtconsole.chardev' can't take value '%s', "

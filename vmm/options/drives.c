@@ -448,7 +448,7 @@ int config_check_drive(struct config *c, struct device_config *d, struct error *
 	unsigned int i;
 
 	if (!drive)
-		return error_set(e, ENODEV, "Property 'virtio-blk-device.drive' can't find value "
+		return error_set(e, ENOENT, "Property 'virtio-blk-device.drive' can't find value "
 				 "'%s'", d->blk.drive);
 	if (!drive->file || !*drive->file)
 		return error_set(e, EINVAL, "Device needs media, but drive is empty");

@@ -274,7 +274,7 @@ int config_check_netdev(struct config *c, struct device_config *d, struct error 
 	unsigned int i;
 
 	if (!config_find_netdev(c, d->net.netdev))
-		return error_set(e, ENODEV, "Property '%s.netdev' can't find value '%s'",
+		return error_set(e, ENOENT, "Property '%s.netdev' can't find value '%s'",
 				 d->type->name, d->net.netdev);
 	for (i = 0; c->device[i] != d; i++)
 		if (c->device[i]->type->kind == DEVICE_NET &&

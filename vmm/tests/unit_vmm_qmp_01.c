@@ -181,10 +181,10 @@ TEST_F(qmp, lists_its_commands)
 TEST_F(qmp, carries_typed_commands)
 {
 	rig_ask(&self->r, self->fd, RIG_HELLO);
-	EXPECT_STREQ(OK("\"1\\n\""),
+	EXPECT_STREQ(OK("\"1\\r\\n\""),
 		     rig_ask(&self->r, self->fd, "{\"execute\":\"human-monitor-command\","
-			     "\"arguments\":{\"command-line\":\"count\"}}"));
-	EXPECT_STREQ(OK("\"unknown command: 'bogus'\\n\""),
+			     "\"arguments\":{\"command-line\":\"count\",\"cpu-index\":0}}"));
+	EXPECT_STREQ(OK("\"unknown command: 'bogus'\\r\\n\""),
 		     rig_ask(&self->r, self->fd, "{\"execute\":\"human-monitor-command\","
 			     "\"arguments\":{\"command-line\":\"bogus 1\"}}"));
 	EXPECT_STREQ(GENERIC("Parameter 'command-line' is missing"),
