@@ -2,6 +2,7 @@
 """The lab under QEMU's TCG, which emulates AMD SVM: stock kernels with KVM, on any machine."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -78,11 +79,21 @@ def command_line(args, chosen, work, ports):
 
 
 def run(args, chosen, work):
+    """The lab's status. An emulator that aborts while the lab still boots gets a second try."""
+    deadline = time.monotonic() + args.timeout
+    result, timed_out, broke = once(args, chosen, work, deadline)
+    if broke:
+        print("lab: the emulator has aborted before the command began; once more", file=sys.stderr, flush=True)
+        result, timed_out, _ = once(args, chosen, work, deadline)
+    return work.verdict(result, timed_out)
+
+
+def once(args, chosen, work, deadline):
+    """One boot: the result line, whether the deadline passed, and whether the emulator broke down before all."""
     names = ["result", "tty"] if args.tty else ["result", "stdout", "stderr"]
     pairs = {name: socket.socketpair() for name in names}
     theirs = {name: pair[1] for name, pair in pairs.items()}
     ours = {name: pair[0] for name, pair in pairs.items()}
-    deadline = time.monotonic() + args.timeout
     with stream.RawTerminal(args.tty):
         try:
             process = subprocess.Popen(
@@ -94,27 +105,33 @@ def run(args, chosen, work):
         try:
             for end in theirs.values():
                 end.close()
-            result, timed_out = watch(args, process, ours, work, deadline)
+            result, begun, timed_out = watch(args, process, ours, work, deadline)
         finally:
             process.kill()
             process.wait()
-    return work.verdict(result, timed_out)
+    return result, timed_out, process.returncode == -signal.SIGABRT and not begun and not result
 
 
 def watch(args, process, ours, work, deadline):
-    """Forward until QEMU ended; the result line, and whether the deadline passed."""
-    result = bytearray()
+    """Forward until QEMU ended; the result line, whether there was any output, and whether the deadline passed."""
+    result, begun = bytearray(), []
+
+    def forward(sink):
+        def take(data):
+            begun[:] = [True]
+            stream.write_all(sink, data)
+        return take
     sinks = {ours["result"].fileno(): result.extend}
     if args.tty:
-        sinks[ours["tty"].fileno()] = 1
+        sinks[ours["tty"].fileno()] = forward(1)
         threading.Thread(target=feed, args=(sys.stdin.fileno(), ours["tty"]), daemon=True).start()
     else:
-        sinks[ours["stdout"].fileno()] = 1
-        sinks[ours["stderr"].fileno()] = 2
+        sinks[ours["stdout"].fileno()] = forward(1)
+        sinks[ours["stderr"].fileno()] = forward(2)
     if args.verbose:
         threading.Thread(target=show, args=(work.console, process), daemon=True).start()
     in_time = stream.pump(process, sinks, deadline)
-    return result.decode(errors="replace"), not in_time
+    return result.decode(errors="replace"), bool(begun), not in_time
 
 
 def feed(source, sink):
