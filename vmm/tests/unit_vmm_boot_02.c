@@ -171,7 +171,7 @@ static unsigned int files(unpack_t *self)
 	unsigned int n = 0;
 
 	while ((e = readdir(d)))
-		n += !strncmp(e->d_name, "kernel-", 7) || !strncmp(e->d_name, "new-", 4);
+		n += !strncmp(e->d_name, "ferry-kernel-", 13);
 	closedir(d);
 	return n;
 }
@@ -205,12 +205,18 @@ TEST_F(unpack, a_kernel_is_unpacked_once)
 
 TEST_F(unpack, the_oldest_give_way)
 {
-	char left[64];
+	char left[64], theirs[64];
 	int fd;
 
-	snprintf(left, sizeof(left), "%s/new-1234", self->dir);
+	snprintf(left, sizeof(left), "%s/ferry-kernel-new-1234", self->dir);
 	fd = creat(left, 0600);
 	ASSERT_LE(0, fd);
+	close(fd);
+	/* The directory may hold what is not ours, and older. */
+	snprintf(theirs, sizeof(theirs), "%s/kernel-config", self->dir);
+	fd = creat(theirs, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, futimens(fd, (struct timespec[2]){ { 1, 0 }, { 1, 0 } }));
 	close(fd);
 	for (unsigned int i = 0; i < 6; i++) {
 		usleep(20000);
@@ -222,6 +228,7 @@ TEST_F(unpack, the_oldest_give_way)
 	}
 	EXPECT_EQ(4, files(self));
 	EXPECT_NE(0, access(left, F_OK));
+	EXPECT_EQ(0, access(theirs, F_OK));
 }
 
 TEST_F(unpack, nothing_is_kept_where_others_write_or_what_fails)

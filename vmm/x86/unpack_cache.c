@@ -18,8 +18,11 @@
 
 #include "unpack.h"
 
-/* Kernels that are kept, of some 50 MB. */
+/* Kernels that are kept, of some 40 MB on the disk. */
 #define CACHE_KERNELS	4U
+
+/* All names begin with it: what else is in the directory is not ours to remove. */
+#define CACHE_PREFIX	"ferry-kernel-"
 
 static int cache_place(char *path, size_t len)
 {
@@ -69,7 +72,7 @@ static int cache_name(int kernel, char *name, size_t len)
 
 	if (fstat(kernel, &st))
 		return -errno;
-	snprintf(name, len, "kernel-%llx-%llx-%llx-%llx.%lx-%llx.%lx",
+	snprintf(name, len, CACHE_PREFIX "%llx-%llx-%llx-%llx.%lx-%llx.%lx",
 		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
 		 (unsigned long long)st.st_size, (unsigned long long)st.st_mtim.tv_sec,
 		 st.st_mtim.tv_nsec, (unsigned long long)st.st_ctim.tv_sec,
@@ -90,7 +93,7 @@ static int cache_find(int dir, const char *name)
 /* Also what processes that were killed left unfinished. */
 static bool cache_is_ours(const char *name)
 {
-	return !strncmp(name, "kernel-", 7) || !strncmp(name, "new-", 4);
+	return !strncmp(name, CACHE_PREFIX, strlen(CACHE_PREFIX));
 }
 
 /* Remove the file that was used least recently, if there are too many. */
@@ -125,13 +128,13 @@ static bool cache_prune(int dir)
 static int cache_add(int dir, const char *name, int kernel, u64 size,
 		     const struct setup_header *h)
 {
-	char fresh[32];
+	char fresh[48];
 	u64 random;
 	int fd;
 
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -1;
-	snprintf(fresh, sizeof(fresh), "new-%llx", (unsigned long long)random);
+	snprintf(fresh, sizeof(fresh), CACHE_PREFIX "new-%llx", (unsigned long long)random);
 	fd = openat(dir, fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
