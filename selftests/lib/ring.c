@@ -57,7 +57,8 @@ void ring_init(struct ring *r, const struct ring_layout *l, void *hva, uint64_t 
 	struct ring_parts p = ring_parts(l);
 	char *base = hva;
 
-	memset(hva, 0, p.end);
+	/* Not the tables: each is written whole before it is shown, and most are never used. */
+	memset(hva, 0, p.table);
 	memset(r, 0, sizeof(*r));
 	r->l = *l;
 	r->l.table_max = ring_table_max(l);
