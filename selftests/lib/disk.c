@@ -81,6 +81,23 @@ static int null_module(struct disk *d)
 	return access(NULLB_DIR, F_OK) ? disk_refuse(d, -ENODEV, "no null_blk in configfs") : 0;
 }
 
+/* Switch it on; how long a request takes can only be set while it is off. */
+static int null_power_on(struct disk *d, unsigned long delay_ns)
+{
+	int err = 0;
+
+	if (delay_ns) {
+		err = null_number(d, "irqmode", 2);
+		err = err ?: null_number(d, "completion_nsec", delay_ns);
+	}
+	err = err ?: null_number(d, "power", 1);
+	if (err)
+		return disk_refuse(d, err, "null_blk attributes");
+	for (int i = 0; i < 100 && access(d->path, F_OK); i++)
+		usleep(20000);
+	return access(d->path, F_OK) ? disk_refuse(d, -errno, d->path) : 0;
+}
+
 static int null_configure(struct disk *d, unsigned int mb)
 {
 	const struct disk_options *o = &d->o;
@@ -95,15 +112,11 @@ static int null_configure(struct disk *d, unsigned int mb)
 		err = err ?: null_number(d, "cache_size", o->cache_mb);
 	if (o->discard)
 		err = err ?: null_number(d, "discard", 1);
-	if (o->delay_ns) {
-		err = err ?: null_number(d, "irqmode", 2);
-		err = err ?: null_number(d, "completion_nsec", o->delay_ns);
-	}
-	return err ?: null_number(d, "power", 1);
+	return err ? disk_refuse(d, err, "null_blk attributes") : 0;
 }
 
-/* A null_blk device of @mb MiB; its node goes to d->path. */
-static int null_make(struct disk *d, unsigned int mb)
+/* A null_blk device of @mb MiB, of which each request takes @delay_ns; its node goes to d->path. */
+static int null_make(struct disk *d, unsigned int mb, unsigned long delay_ns)
 {
 	static unsigned int serial;
 	char path[96];
@@ -112,18 +125,14 @@ static int null_make(struct disk *d, unsigned int mb)
 	if (err)
 		return err;
 	snprintf(d->null, sizeof(d->null), "nb%d-%u", getpid(), serial++);
+	snprintf(d->path, sizeof(d->path), "/dev/%s", d->null);
 	snprintf(path, sizeof(path), NULLB_DIR "/%s", d->null);
 	if (mkdir(path, 0700)) {
 		d->null[0] = 0;
 		return disk_refuse(d, -errno, "a null_blk device");
 	}
 	err = null_configure(d, mb);
-	if (err)
-		return disk_refuse(d, err, "null_blk attributes");
-	snprintf(d->path, sizeof(d->path), "/dev/%s", d->null);
-	for (int i = 0; i < 100 && access(d->path, F_OK); i++)
-		usleep(20000);
-	return access(d->path, F_OK) ? disk_refuse(d, -errno, d->path) : 0;
+	return err ? err : null_power_on(d, delay_ns);
 }
 
 static int file_make(struct disk *d, const char *dir)
@@ -171,7 +180,8 @@ static int tmpfs_make(struct disk *d)
 static int fs_make(struct disk *d, const char *type, unsigned int mb)
 {
 	char node[sizeof(d->path)];
-	int err = null_make(d, mb);
+	/* A file system is made at full speed. */
+	int err = null_make(d, mb, 0);
 
 	if (err)
 		return err;
@@ -182,6 +192,13 @@ static int fs_make(struct disk *d, const char *type, unsigned int mb)
 	snprintf(node, sizeof(node), "%s", d->path);
 	if (shell("mkfs.%s %s %s", type, type[0] == 'e' ? "-q -F -m 0" : "-q -f", node))
 		return disk_refuse(d, -EIO, "mkfs");
+	/* Off and on again loses what was not flushed, of which there is none. */
+	if (d->o.delay_ns) {
+		err = null_number(d, "power", 0);
+		err = err ? disk_refuse(d, err, "null_blk off") : null_power_on(d, d->o.delay_ns);
+		if (err)
+			return err;
+	}
 	err = disk_mount(d, node, type, NULL);
 	return err ? err : file_make(d, d->dir);
 }
@@ -254,7 +271,7 @@ static int disk_make_kind(struct disk *d)
 	switch (d->o.kind) {
 	case DISK_NULL:
 	case DISK_BLOCK_CACHED:
-		return null_make(d, d->o.mb);
+		return null_make(d, d->o.mb, d->o.delay_ns);
 	case DISK_LOOP:
 		return loop_make(d);
 	case DISK_TMPFS:
