@@ -5,7 +5,6 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <sys/mman.h>
 
 #include "blk.h"
 #include "check.h"
@@ -14,11 +13,7 @@
 
 static void blk_map(struct blk *b)
 {
-	void *p = mmap(NULL, BLK_BUF_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
-
-	check(p != MAP_FAILED, "mmap of request memory: %s", strerror(errno));
-	mem_add_hva(&b->g.mem, BLK_BUF, p, BLK_BUF_SIZE);
+	mem_map(&b->g.mem, BLK_BUF, BLK_BUF_SIZE);
 	dev_set_mem(&b->g.dev, &b->g.mem);
 }
 

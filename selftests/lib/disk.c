@@ -1,37 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Backing stores of block tests. Runs in the test's thread, and runs modprobe,
- * mkfs and dmsetup; takes no locks. Names carry the pid, so that what a test that
+ * Backing stores of block tests. Runs in the test's thread, and runs modprobe
+ * and dmsetup; takes no locks. Names carry the pid, so that what a test that
  * crashed leaves behind is in nobody's way.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/loop.h>
 #include <sched.h>
-#include <stdarg.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "check.h"
 #include "disk.h"
+#include "fsimage.h"
 
 #define NULLB_DIR	"/sys/kernel/config/nullb"
 #define DISK_PEEK_MAX	(1U << 20)
-
-int shell(const char *fmt, ...)
-{
-	char command[512], line[600];
-	va_list args;
-	int status;
-
-	va_start(args, fmt);
-	vsnprintf(command, sizeof(command), fmt, args);
-	va_end(args);
-	snprintf(line, sizeof(line), "{ %s; } </dev/null >/dev/null 2>&1", command);
-	status = system(line);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
 
 static int write_text(const char *path, const char *text)
 {
@@ -185,13 +169,10 @@ static int fs_make(struct disk *d, const char *type, unsigned int mb)
 
 	if (err)
 		return err;
-	if (shell("grep -qw %s /proc/filesystems || modprobe %s", type, type))
-		return disk_refuse(d, -ENODEV, type);
-	if (shell("command -v mkfs.%s", type))
-		return disk_refuse(d, -ENOENT, "no mkfs for it");
 	snprintf(node, sizeof(node), "%s", d->path);
-	if (shell("mkfs.%s %s %s", type, type[0] == 'e' ? "-q -F -m 0" : "-q -f", node))
-		return disk_refuse(d, -EIO, "mkfs");
+	err = fs_format(type, mb, node);
+	if (err)
+		return disk_refuse(d, err, type);
 	/* Off and on again loses what was not flushed, of which there is none. */
 	if (d->o.delay_ns) {
 		err = null_number(d, "power", 0);
@@ -199,34 +180,20 @@ static int fs_make(struct disk *d, const char *type, unsigned int mb)
 		if (err)
 			return err;
 	}
-	err = disk_mount(d, node, type, NULL);
+	err = disk_mount(d, node, type, fs_mount_data(type));
 	return err ? err : file_make(d, d->dir);
 }
 
 static int loop_make(struct disk *d)
 {
-	struct loop_config c = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
-	int err = tmpfs_make(d), control, n, back;
+	int err = tmpfs_make(d);
+	char file[sizeof(d->path)];
 
 	if (err)
 		return err;
-	if (access("/dev/loop-control", F_OK))
-		shell("modprobe loop");
-	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	if (control < 0)
-		return disk_refuse(d, -errno, "no loop devices");
-	n = ioctl(control, LOOP_CTL_GET_FREE);
-	close(control);
-	if (n < 0)
-		return disk_refuse(d, -errno, "a free loop device");
-	back = open(d->path, O_RDWR | O_CLOEXEC);
-	snprintf(d->path, sizeof(d->path), "/dev/loop%d", n);
-	d->loop = open(d->path, O_RDWR | O_CLOEXEC);
-	c.fd = back;
-	c.block_size = d->o.block_size;
-	err = d->loop < 0 || ioctl(d->loop, LOOP_CONFIGURE, &c) ? -errno : 0;
-	close(back);
-	return err ? disk_refuse(d, err, d->path) : 0;
+	snprintf(file, sizeof(file), "%s", d->path);
+	d->loop = loop_attach(file, d->o.block_size, d->path, sizeof(d->path));
+	return d->loop < 0 ? disk_refuse(d, d->loop, "a loop device") : 0;
 }
 
 /* scsi_debug makes one disk, whose name only sysfs tells. */

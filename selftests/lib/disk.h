@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shell.h"
+
 enum disk_kind {
 	DISK_NULL,		/* null_blk in memory, O_DIRECT */
 	DISK_LOOP,		/* loop device on a tmpfs file, O_DIRECT */
@@ -82,8 +84,5 @@ void dm_reload(const struct dm *m, const char *table);
 void dm_remove(const struct dm *m);
 /* dmsetup message to sector 0. */
 void dm_message(const struct dm *m, const char *text);
-
-/* Run a shell command quietly; its exit status. */
-__attribute__((format(printf, 1, 2))) int shell(const char *fmt, ...);
 
 #endif /* FERRY_SELFTEST_DISK_H */

@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "export.h"
+#include "fsimage.h"
 
 #define EXPORT_TOP	"/tmp/ferry-9p"
 #define EXPORT_IMAGE	"/tmp/ferry-9p.img"
@@ -29,11 +30,17 @@ const char *export_dir(void)
 
 static int export_ext4(void)
 {
-	return system("PATH=$PATH:/sbin:/usr/sbin; modprobe -aq loop ext4;"
-		      " rm -f " EXPORT_IMAGE " && truncate -s 64M " EXPORT_IMAGE
-		      " && mkfs.ext4 -q -F " EXPORT_IMAGE " >/dev/null 2>&1"
-		      " && mount -o loop " EXPORT_IMAGE " " EXPORT_TOP " >/dev/null 2>&1") ?
-	       -ENODEV : 0;
+	char node[32];
+	int loop, err = fs_format("ext4", 64, EXPORT_IMAGE);
+
+	if (err)
+		return err;
+	loop = loop_attach(EXPORT_IMAGE, 0, node, sizeof(node));
+	if (loop < 0)
+		return loop;
+	err = mount(node, EXPORT_TOP, "ext4", 0, NULL) ? -errno : 0;
+	close(loop);
+	return err;
 }
 
 static int export_ext4_on(const char *device)

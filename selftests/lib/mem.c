@@ -15,18 +15,18 @@ void mem_add_hva(struct mem *m, uint64_t gpa, void *hva, size_t size)
 	m->r[m->n++] = (struct mem_region){ .gpa = gpa, .size = size, .hva = hva };
 }
 
-void *mem_add(struct mem *m, uint64_t gpa, size_t size)
+void *mem_map(struct mem *m, uint64_t gpa, size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	check(p != MAP_FAILED, "mmap of %zu bytes: %s", size, strerror(errno));
-	/*
-	 * Touch it now: drivers count on memory that does not fault when a
-	 * measurement or a race is running.
-	 */
-	memset(p, 0, size);
 	mem_add_hva(m, gpa, p, size);
 	return p;
+}
+
+void *mem_add(struct mem *m, uint64_t gpa, size_t size)
+{
+	return memset(mem_map(m, gpa, size), 0, size);
 }
 
 void *mem_hva(const struct mem *m, uint64_t gpa)

@@ -22,7 +22,10 @@ struct mem {
 	struct mem_region r[MEM_REGIONS_MAX];
 };
 
-/* Append a region of fresh zeroed pages; return its mapping. */
+/* Append a region of pages that were never touched and read as zeroes; return its mapping. */
+void *mem_map(struct mem *m, uint64_t gpa, size_t size);
+
+/* The same, touched, for what must not fault while a measurement or a race is running. */
 void *mem_add(struct mem *m, uint64_t gpa, size_t size);
 
 /* Append a region over memory the caller mapped; mem_free() unmaps it too. */

@@ -40,8 +40,8 @@ int __p9_open(struct p9 *p, const struct ferry_9p_backend *b)
 	err = __dev_open(&p->dev, DEV_9P, NULL);
 	if (err)
 		return err;
-	mem_add(&p->mem, P9_RING, ring_bytes(&p->layout));
-	mem_add(&p->mem, P9_BUF, P9_SLOTS * P9_SLOT);
+	mem_map(&p->mem, P9_RING, ring_bytes(&p->layout));
+	mem_map(&p->mem, P9_BUF, P9_SLOTS * P9_SLOT);
 	dev_ioctl(&p->dev, VHOST_SET_OWNER, NULL);
 	check_ok(__dev_set_features(&p->dev, features), "features");
 	dev_set_mem(&p->dev, &p->mem);

@@ -4,7 +4,6 @@
  * may use two of its queues.
  */
 #include <errno.h>
-#include <sys/mman.h>
 
 #include "check.h"
 #include "rig.h"
@@ -33,15 +32,6 @@ static int rig_open(struct rig *g, const struct rig_options *o)
 	return 0;
 }
 
-/* As mem_add(), but the device meets pages that were never touched. */
-static void rig_map(struct rig *g, uint64_t gpa, size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	check(p != MAP_FAILED, "mmap of %zu bytes: %s", size, strerror(errno));
-	mem_add_hva(&g->mem, gpa, p, size);
-}
-
 int __rig_init(struct rig *g, const struct rig_options *o)
 {
 	uint64_t features = rig_ring_features(&o->layout) | o->features;
@@ -64,9 +54,9 @@ int __rig_init(struct rig *g, const struct rig_options *o)
 	if (err)
 		return err;
 	g->queues = o->queues ? o->queues : g->dev.nvq;
-	rig_map(g, RIG_BUF, RIG_BUF_SIZE);
+	mem_map(&g->mem, RIG_BUF, RIG_BUF_SIZE);
 	for (unsigned int i = 0; i < g->queues; i++)
-		rig_map(g, RIG_RING(i), ring_bytes(&o->layout));
+		mem_map(&g->mem, RIG_RING(i), ring_bytes(&o->layout));
 	dev_ioctl(&g->dev, VHOST_SET_OWNER, NULL);
 	err = __dev_set_features(&g->dev, features);
 	check_ok(err, "features %#llx", (unsigned long long)features);
