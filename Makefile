@@ -38,7 +38,7 @@ python:
 	@command -v python3 >/dev/null || scripts/setup build
 
 check: python
-	@scripts/check
+	@scripts/check $(if $(FULL),--full)
 
 demo:
 	@scripts/demo
@@ -74,7 +74,8 @@ help:
 	@echo '                        one), or 6.1, 6.12, 7.3, um, um-debug, debug: kernels of the lab'
 	@echo 'make demo               everything from scratch to a guest on the network (root);'
 	@echo '                        INTERACTIVE=1 leaves you on the guest'"'"'s serial console'
-	@echo 'make check              lint, unit tests, fuzzers, selftests on every kernel (root)'
+	@echo 'make check              lint, unit tests, fuzzers, selftests on every kernel (root);'
+	@echo '                        FULL=1 repeats more, and all of it on each kernel'
 	@echo 'make lint               style, include directions, sparse and W=1 builds'
 	@echo 'make selftests          the test programs, build/selftests'
 	@echo 'make uml                the user-mode Linux kernels of the test loop, into the cache'

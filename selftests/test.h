@@ -6,6 +6,8 @@
  * Environment:
  *   FERRY_TEST_SCALE    percent of the usual iterations (default 100, and 10 on
  *                       an emulated CPU)
+ *   FERRY_TEST_RINGS    the RING_VARIANTS to try (default all)
+ *   FERRY_TEST_DISKS    the disks, see lib/disk.c (default all)
  *   FERRY_TEST_INTREE   1: run ABI tests on the in-tree device too
  *   FERRY_INTREE_DEV    its node (default /dev/vhost-net)
  */
@@ -27,6 +29,7 @@
 #include "abi.h"
 #include "check.h"
 #include "dev.h"
+#include "env.h"
 #include "mem.h"
 #include "net.h"
 #include "rig.h"
@@ -77,6 +80,7 @@ static inline const char *test_intree(void)
 /* __rig_init() in a fixture's setup or a test: an absent device or tap skips. */
 #define RIG_INIT(g, o) do {								\
 	int rig_err_;									\
+	RING_WANTED(&(o)->layout);							\
 	if ((o)->kind == DEV_NET && __netns_enter())					\
 		SKIP(return, "no network namespaces: %s", strerror(errno));		\
 	rig_err_ = __rig_init(g, o);							\
@@ -87,6 +91,7 @@ static inline const char *test_intree(void)
 /* The same for a network device, with both queues running: see net.h. */
 #define NET_INIT(n, o) do {								\
 	int net_err_;									\
+	RING_WANTED(&(o)->layout);							\
 	TEST_REQUIRE(!__netns_enter(), "no network namespaces: %s", strerror(errno));	\
 	net_err_ = __net_init(n, o);							\
 	TEST_REQUIRE(!net_err_, "no device or no tap here: %s", strerror(-net_err_));	\
@@ -120,20 +125,28 @@ static inline int klog_count(int fd, const char *text)
 	}
 }
 
-/* The layouts that a ring test covers, as variants that have a member l. */
-#define RING_VARIANTS(fixture)								\
-	RING_VARIANT(fixture, split, .packed = false);					\
-	RING_VARIANT(fixture, split_event, .event_idx = true);				\
-	RING_VARIANT(fixture, split_indirect, .indirect = true);			\
-	RING_VARIANT(fixture, split_indirect_event, .indirect = true, .event_idx = true); \
-	RING_VARIANT(fixture, packed, .packed = true);					\
-	RING_VARIANT(fixture, packed_event, .packed = true, .event_idx = true);		\
-	RING_VARIANT(fixture, packed_indirect, .packed = true, .indirect = true);	\
-	RING_VARIANT(fixture, packed_indirect_event, .packed = true, .indirect = true,	\
-		     .event_idx = true)
+/* Variants of a member l. */
+#define RING_VARIANT(fixture, variant, ...) \
+	FIXTURE_VARIANT_ADD(fixture, variant) { .l = { .num = 256, __VA_ARGS__ } }
 
-#define RING_VARIANT(fixture, name, ...) \
-	FIXTURE_VARIANT_ADD(fixture, name) { .l = { .num = 256, __VA_ARGS__ } }
+/* The layouts that a ring test covers, but for what FERRY_TEST_RINGS leaves out. */
+#define RING_VARIANTS(fixture)								\
+	RING_OF_ALL(fixture, split, .packed = false);					\
+	RING_OF_ALL(fixture, split_event, .event_idx = true);				\
+	RING_OF_ALL(fixture, split_indirect, .indirect = true);				\
+	RING_OF_ALL(fixture, split_indirect_event, .indirect = true, .event_idx = true); \
+	RING_OF_ALL(fixture, packed, .packed = true);					\
+	RING_OF_ALL(fixture, packed_event, .packed = true, .event_idx = true);		\
+	RING_OF_ALL(fixture, packed_indirect, .packed = true, .indirect = true);	\
+	RING_OF_ALL(fixture, packed_indirect_event, .packed = true, .indirect = true,	\
+		    .event_idx = true)
+
+#define RING_OF_ALL(fixture, variant, ...) \
+	RING_VARIANT(fixture, variant, .name = #variant, __VA_ARGS__)
+
+#define RING_WANTED(l) \
+	TEST_REQUIRE(!(l)->name || env_lists("FERRY_TEST_RINGS", (l)->name), \
+		     "not among FERRY_TEST_RINGS")
 
 /* Ferry's devices and, on request, the in-tree one, as variants. */
 struct test_node {

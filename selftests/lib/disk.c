@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "disk.h"
+#include "env.h"
 #include "fsimage.h"
 
 #define NULLB_DIR	"/sys/kernel/config/nullb"
@@ -265,15 +266,8 @@ static bool disk_is_wanted(enum disk_kind kind)
 		[DISK_TMPFS] = "tmpfs", [DISK_EXT4] = "ext4", [DISK_EXT4_DIRECT] = "ext4-direct",
 		[DISK_XFS_DIRECT] = "xfs-direct", [DISK_SCSI] = "scsi",
 	};
-	const char *at = getenv("FERRY_TEST_DISKS");
-	size_t len = strlen(name[kind]);
 
-	if (!at)
-		return true;
-	for (; *at; at += strcspn(at, ","), at += *at == ',')
-		if (strcspn(at, ",") == len && !strncmp(at, name[kind], len))
-			return true;
-	return false;
+	return env_lists("FERRY_TEST_DISKS", name[kind]);
 }
 
 int __disk_make(struct disk *d, const struct disk_options *o)

@@ -30,6 +30,7 @@ struct ring_layout {
 	uint16_t table_max;	/* entries of each indirect table, 0: RING_TABLE_MAX */
 	uint16_t start;		/* first index (split) or slot (packed) */
 	bool start_odd;		/* packed: begin with wrap counters of 0 */
+	const char *name;	/* as FERRY_TEST_RINGS has it; NULL: not one of a set */
 };
 
 #define RING_TABLE_MAX	32
