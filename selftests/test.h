@@ -20,11 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "kselftest_harness.h"
-
-/* An emulated CPU on a loaded machine needs more than the harness's 30 s at times. */
-#undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	120
+#include "harness.h"
 
 #include "abi.h"
 #include "check.h"

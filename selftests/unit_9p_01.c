@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "9p/p9_codec_core.h"
 
 TEST(integers_are_little_endian)

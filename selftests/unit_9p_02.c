@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "9p/p9_error_core.h"
 #include "9p/p9_legacy_core.h"
 #include "9p/p9_session_core.h"

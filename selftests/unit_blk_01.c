@@ -3,7 +3,7 @@
  * Rules of a block request (blk_core.h) at their edges: what is on the disk, what
  * is aligned, what was negotiated, and what the device says it wrote.
  */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "blk/blk_core.h"
 
 #ifndef VIRTIO_BLK_F_SECURE_ERASE

@@ -3,7 +3,7 @@
  * Fuzz smoke test of the block request rules: a fixed seed, millions of requests,
  * each compared with the oracle, and proof that the generator reached every verdict.
  */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "fuzz_blk.h"
 
 #define REQUESTS	3000000

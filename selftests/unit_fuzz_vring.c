@@ -3,7 +3,7 @@
  * Fuzz smoke test of the chain rules: a fixed seed, millions of chains, each
  * compared with the oracle, and proof that the generator reached every verdict.
  */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "fuzz_vring.h"
 
 #define CHAINS	1000000

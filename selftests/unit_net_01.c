@@ -3,7 +3,7 @@
  * Rules of the virtio-net header (net_core.h): its size by features, which
  * lengths may be sent, and the checksum fields.
  */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "net/net_core.h"
 
 TEST(header_is_10_bytes_without_num_buffers)

@@ -4,7 +4,7 @@
  * with vring_core.h: both sides must agree on every chain, completion and
  * notification, across wrap-arounds, in both formats.
  */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "mem.h"
 #include "ring.h"
 #include "vring/vring_core.h"

@@ -3,7 +3,7 @@
  * Rules of a descriptor chain in a split ring: every rule of vring_core.h is
  * kept in one test and broken in another.
  */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "vring/vring_core.h"
 
 #define NEXT	VRING_DESC_F_NEXT

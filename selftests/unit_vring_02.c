@@ -3,7 +3,7 @@
  * Rules of a packed ring: chains, availability, the flags of a used descriptor,
  * and, exhaustively for small rings, when the driver is owed a notification.
  */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "vring/vring_core.h"
 
 #define NEXT	VRING_DESC_F_NEXT

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "blk_rig.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define DISK	(4 * MIB)
 

@@ -16,7 +16,7 @@
 
 #include "backend/fsdev.h"
 #include "dev/p9.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "options/config.h"
 #include "ring_driver.h"
 

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "dev/legacy.h"
 #include "machine/threads.h"
 #include "x86/map.h"

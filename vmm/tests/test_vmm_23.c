@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "backend/tap.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define NAME	"ferryt3"
 

@@ -9,7 +9,7 @@
 #include <sys/mount.h>
 
 #include "blk_rig.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define DISK	(4 * MIB)
 #define LOOPS	64

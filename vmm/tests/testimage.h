@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "backend/image.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	240

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "testvm.h"
 #include "x86/acpi.h"
 #include "x86/boot.h"

@@ -8,7 +8,7 @@
 
 #include "dev/net.h"
 #include "dev/rng.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "testvm.h"
 
 #define RAM_SIZE	(8 * MIB)

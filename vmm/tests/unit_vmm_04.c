@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/eventfd.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "ring_driver.h"
 
 #define RAM_SIZE	(4 * MIB)

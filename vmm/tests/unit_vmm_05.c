@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "backend/netloop.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "net/net_core.h"
 #include "ring_driver.h"
 

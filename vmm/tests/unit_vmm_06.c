@@ -9,7 +9,7 @@
 #include "dev/acpi_pm.h"
 #include "dev/legacy.h"
 #include "dev/serial.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "testvm.h"
 
 static const struct acpi_pm_layout layout = {

@@ -3,7 +3,7 @@
  * The command line of disks: what -drive and its kin become, which device gets which
  * drive, and the words in which what is wrong is refused.
  */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "options/config.h"
 
 #define WORDS_MAX	24

@@ -10,7 +10,7 @@
 
 #include "backend/image_lock.h"
 #include "blk_rig.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "virtio/pci.h"
 
 #define DISK	(4 * MIB)

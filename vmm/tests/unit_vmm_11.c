@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "backend/nbd.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define INIT	"NBDMAGIC"
 #define OPTION	"IHAVEOPT"

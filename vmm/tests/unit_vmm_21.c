@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "backend/user_net.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "options/config.h"
 #include "testvm.h"
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "dev/balloon.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "ring_driver.h"
 
 #define RAM_SIZE	(X86_RAM_END + 16 * MIB)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The command line of the balloon, and the words in which what is wrong is refused. */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "options/config.h"
 
 #define WORDS_MAX	16

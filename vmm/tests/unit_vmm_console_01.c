@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 
 #include "backend/chardev.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "ring_driver.h"
 
 #define RAM_SIZE	(16 * MIB)

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "fake_guest.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 FIXTURE(rundir) {
 	char dir[32], path[64];

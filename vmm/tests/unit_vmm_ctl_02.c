@@ -9,7 +9,7 @@
 
 #include "commands.h"
 #include "fake_guest.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define WORDS_MAX	8
 #define SAID_MAX	4096

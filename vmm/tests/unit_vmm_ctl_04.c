@@ -11,7 +11,7 @@
 #include "commands.h"
 #include "ctl/log.h"
 #include "fake_guest.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 FIXTURE(log) {
 	char dir[32], path[64];

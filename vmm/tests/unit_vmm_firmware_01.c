@@ -5,7 +5,7 @@
 #include <endian.h>
 
 #include "dev/fw_cfg.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "testvm.h"
 
 struct entry {

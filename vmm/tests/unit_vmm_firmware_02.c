@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "dev/rng.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "testvm.h"
 #include "x86/acpi.h"
 #include "x86/firmware.h"

@@ -14,7 +14,7 @@
 
 #include "bare/fuzz.h"
 #include "hotplug_rig.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define OPERATIONS	40000U
 #define LOOP		64U	/* operations between two looks at what the main loop has to do */

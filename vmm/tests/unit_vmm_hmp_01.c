@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "backend/sock.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "monitor_rig.h"
 
 #define PROMPT	"(qemu) "

@@ -4,7 +4,7 @@
  * are asked to go, are ejected and gone, with what was behind them; and all that is refused.
  */
 #include "hotplug_rig.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 FIXTURE(plug) {
 	struct hotplug_rig r;

@@ -5,7 +5,7 @@
  * bus or in its window is lost.
  */
 #include "hotplug_rig.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define ROUNDS	20000
 

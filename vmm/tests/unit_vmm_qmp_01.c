@@ -3,7 +3,7 @@
  * QMP: the order of a conversation, ids of every type, arguments, what is wrong with a
  * message, and a stream that is cut anywhere.
  */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "monitor_rig.h"
 
 #define OK(what)	"{ \"return\": " what " }\r\n"

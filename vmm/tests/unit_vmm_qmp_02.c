@@ -4,7 +4,7 @@
  * never read, many at once, and all kinds of leaving. Nothing crashes, memory stays
  * bounded, and the others notice nothing.
  */
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "monitor/session.h"
 #include "monitor_rig.h"
 
