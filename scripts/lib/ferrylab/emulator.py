@@ -54,15 +54,15 @@ def plugins():
     return 2 if version() >= PLUGINS_2_SINCE else 1
 
 
-def cpu(counting):
-    """The lab's processor.
+def cpu():
+    """The lab's processor, without fast string instructions.
 
-    Of a string instruction TCG counts every byte as an instruction, where processors move 32 and
-    more of them in a cycle.  Where instructions are counted the processor therefore has no fast ones,
-    so that kernels copy and clear by words, as unrolled loops do.
+    TCG repeats a string instruction byte by byte, where processors move 32 bytes and more in a cycle.
+    Kernels that find no fast ones copy and clear by words: several times as fast, and where
+    instructions are counted, counted as unrolled loops are.
     """
     slow = ("erms", "fsrm", *(("fsrs", "fsrc", "fzrm") if version() >= FAST_STRINGS_SINCE else ()))
-    return ",".join(["max", "+svm", "-la57", *("-" + name for name in slow if counting)])
+    return ",".join(["max", "+svm", "-la57", *("-" + name for name in slow)])
 
 
 def accel():

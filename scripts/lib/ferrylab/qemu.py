@@ -66,7 +66,7 @@ def port(name, fd, device="virtserialport"):
 def command_line(args, chosen, work, ports):
     parameters = f"{PARAMETERS} ferry.job={work.dir} ferry.init={LIB}/lab-init {args.append}"
     line = [*emulator.command(), "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-M", "q35",
-            *(ACCEL_COUNTING if args.icount else emulator.accel()), "-cpu", emulator.cpu(args.icount),
+            *(ACCEL_COUNTING if args.icount else emulator.accel()), "-cpu", emulator.cpu(),
             "-smp", str(args.smp),
             "-m", str(args.mem or DEFAULT_MEM), "-kernel", chosen.image, "-initrd", root_initramfs(chosen),
             "-append", parameters, "-serial", "file:" + work.console, "-monitor", "none",
