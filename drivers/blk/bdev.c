@@ -2,8 +2,9 @@
 /*
  * The engine of a block device that is open with O_DIRECT: one bio a request, or
  * several where the payload is in too many pieces. Requests begin in the queue's
- * worker under the queue's mutex and complete in the driver's interrupt, or, polled,
- * in whoever holds that mutex. Ranges are carried out in the pool.
+ * worker, or in the thread that kicks, under the queue's mutex and complete in the
+ * driver's interrupt, or, polled, in whoever holds that mutex. Ranges are carried out
+ * in the pool.
  */
 #include <linux/pagemap.h>
 
@@ -82,13 +83,13 @@ static void ferry_blk_bdev_uncache(const struct ferry_blk_disk *disk, bool write
 		invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, last >> PAGE_SHIFT);
 }
 
-/* Submit, not polled. */
-static void ferry_blk_bdev_submit(struct ferry_blk_req *req)
+/* Submit with more flags than the request's own. */
+static void ferry_blk_bdev_submit_as(struct ferry_blk_req *req, blk_opf_t opf)
 {
 	const struct ferry_blk_disk *disk = req->q->disk;
-	blk_opf_t opf = req->op == FERRY_BLK_READ ? REQ_OP_READ : disk->write_opf;
 	const struct bvec_iter at = { .bi_sector = req->sector, .bi_size = req->bytes };
 
+	opf |= req->op == FERRY_BLK_READ ? REQ_OP_READ : disk->write_opf;
 	req->error = 0;
 	if (unlikely(req->nr_bvec > BIO_MAX_VECS)) {
 		ferry_blk_bdev_submit_many(req, opf, at);
@@ -99,6 +100,12 @@ static void ferry_blk_bdev_submit(struct ferry_blk_req *req)
 	submit_bio(&req->bio);
 }
 
+/* Submit, whatever that waits for. */
+static void ferry_blk_bdev_submit(struct ferry_blk_req *req)
+{
+	ferry_blk_bdev_submit_as(req, 0);
+}
+
 /*
  * Submit for polling. It does not wait for resources of the device: what holds
  * them may be other requests that only we complete. Nor is it merged: of the bios of
@@ -106,16 +113,10 @@ static void ferry_blk_bdev_submit(struct ferry_blk_req *req)
  */
 static void ferry_blk_bdev_submit_polled(struct ferry_blk_req *req)
 {
-	const struct ferry_blk_disk *disk = req->q->disk;
-	blk_opf_t opf = req->op == FERRY_BLK_READ ? REQ_OP_READ : disk->write_opf;
-	const struct bvec_iter at = { .bi_sector = req->sector, .bi_size = req->bytes };
-
-	req->error = 0;
+	req->nowait = true;
 	req->polled = true;
 	list_add_tail(&req->poll, &req->q->polled);
-	atomic_set(&req->parts, 1);
-	ferry_blk_bio_init(req, &req->bio, opf | REQ_POLLED | REQ_NOWAIT | REQ_NOMERGE, &at);
-	submit_bio(&req->bio);
+	ferry_blk_bdev_submit_as(req, REQ_POLLED | REQ_NOWAIT | REQ_NOMERGE);
 }
 
 static void ferry_blk_bdev_rw(struct ferry_blk_req *req)
@@ -123,10 +124,14 @@ static void ferry_blk_bdev_rw(struct ferry_blk_req *req)
 	const struct ferry_blk_queue *q = req->q;
 
 	ferry_blk_bdev_uncache(q->disk, req->op == FERRY_BLK_WRITE, req->sector, req->bytes);
-	if (unlikely(q->disk->polled) && q->vq.busyloop_us && req->nr_bvec <= BIO_MAX_VECS)
+	if (q->vq.at_kick) {
+		req->nowait = true;
+		ferry_blk_bdev_submit_as(req, REQ_NOWAIT);
+	} else if (unlikely(q->disk->polled) && q->vq.busyloop_us && req->nr_bvec <= BIO_MAX_VECS) {
 		ferry_blk_bdev_submit_polled(req);
-	else
+	} else {
 		ferry_blk_bdev_submit(req);
+	}
 }
 
 static void ferry_blk_bdev_flush(struct ferry_blk_req *req)
@@ -144,8 +149,11 @@ static bool ferry_blk_bdev_reaped(struct ferry_blk_req *req)
 	if (unlikely(req->polled)) {
 		req->polled = false;
 		list_del(&req->poll);
-		if (req->error == -EAGAIN || req->error == -EOPNOTSUPP) {
-			/* It may wait there, while we go on polling. */
+	}
+	if (req->nowait) {
+		req->nowait = false;
+		if (unlikely(req->error == -EAGAIN || req->error == -EOPNOTSUPP)) {
+			/* It may wait there, while we go on serving. */
 			ferry_blk_req_defer(req, ferry_blk_bdev_submit);
 			return false;
 		}

@@ -76,6 +76,7 @@ static int ferry_blk_disk_bdev(struct ferry_blk_disk *disk, struct ferry_blk_bac
 	disk->mem_mask = bdev_dma_alignment(bdev);
 	disk->len_mask = l->block_size - 1;
 	disk->polled = ferry_bdev_can_poll(bdev);
+	disk->nowait = bdev_nowait(bdev);
 	l->discard.max_sectors = ferry_blk_range_cap(bdev_max_discard_sectors(bdev));
 	l->discard.align = bdev_discard_granularity(bdev) >> SECTOR_SHIFT;
 	l->secure_erase.max_sectors = ferry_blk_range_cap(bdev_max_secure_erase_sectors(bdev));
@@ -283,4 +284,17 @@ void ferry_blk_disk_destroy(struct ferry_blk_disk *disk)
 		return;
 	fput(disk->file);
 	kfree(disk);
+}
+
+/**
+ * ferry_blk_disk_scheduled - whether an I/O scheduler sorts the disk's requests
+ * @disk: any; of a file, what its file system is on
+ *
+ * One that does hands requests that may not wait to a thread of its own.
+ */
+bool ferry_blk_disk_scheduled(const struct ferry_blk_disk *disk)
+{
+	struct block_device *bdev = disk->bdev ?: file_inode(disk->file)->i_sb->s_bdev;
+
+	return bdev && READ_ONCE(bdev_get_queue(bdev)->elevator);
 }

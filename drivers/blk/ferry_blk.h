@@ -33,6 +33,9 @@
 /* Requests that a plug gathers before it hands them on. */
 #define FERRY_BLK_PLUG		32
 
+/* Payload of a request that the thread of the kick begins. */
+#define FERRY_BLK_KICK_BYTES	(16U << 10)
+
 /* Pages that one call pins at most. */
 #define FERRY_BLK_PIN		64
 
@@ -49,7 +52,8 @@ struct ferry_blk_queue;
  *	false if it was begun anew. May be NULL
  *
  * Chosen once, when the disk is given. All but @range run under the queue's mutex;
- * @rw and @flush in its worker. What @rw and @flush begin ends with one call of
+ * @flush in its worker, @rw there or, with vq->at_kick and without blocking, in the
+ * thread that kicks. What @rw and @flush begin ends with one call of
  * ferry_blk_req_done().
  */
 struct ferry_blk_engine {
@@ -73,7 +77,7 @@ struct ferry_blk_disk {
 	u32 len_mask;			/* the same of each piece's length */
 	int iocb_flags;
 	bool direct;
-	bool nowait;			/* the file can say that it would block */
+	bool nowait;			/* it can say that it would block */
 	bool writethrough;
 	bool no_flush;
 	bool no_unmap;
@@ -94,6 +98,7 @@ struct ferry_blk_req {
 	u8 op;				/* enum ferry_blk_op */
 	u8 status;			/* VIRTIO_BLK_S_* once done */
 	bool bounced;
+	bool nowait;			/* begun so that it fails rather than waits */
 	bool polled;			/* in q->polled */
 	bool freeze_held;		/* the file system may not freeze */
 	u8 __user *status_at;
@@ -135,13 +140,15 @@ struct ferry_blk_queue {
 	/* Any context. */
 	struct llist_head done;
 	int reaper;			/* enum ferry_blk_reaper, written under vq.mutex */
+	bool quick;			/* the disk can refuse to wait, written under vq.mutex */
+	bool alone;			/* the last request came so, and small; the same */
 	wait_queue_head_t wait;
 
 	/* All below under vq.mutex. */
 	struct ferry_blk_disk *disk;	/* NULL: stopped */
 	struct ferry_blk_req *reqs;
 	struct ferry_blk_req *free;
-	unsigned int flight;		/* requests given to the engine and not reaped */
+	unsigned int flight;		/* given to the engine and not reaped; read at kicks */
 	u64 flight_bytes;
 	bool starved;			/* no memory until one of them is reaped */
 	struct list_head polled;	/* of those, the ones that nobody completes unasked */
@@ -165,18 +172,20 @@ static inline struct ferry_blk_queue *ferry_blk_queue_of(struct ferry_vq *vq)
 /* disk.c */
 struct ferry_blk_disk *ferry_blk_disk_create(struct ferry_blk_backend *b, u64 features);
 void ferry_blk_disk_destroy(struct ferry_blk_disk *disk);
+bool ferry_blk_disk_scheduled(const struct ferry_blk_disk *disk);
 
 /* queue.c */
 int ferry_blk_queue_init(struct ferry_blk_queue *q);
 void ferry_blk_queue_destroy(struct ferry_blk_queue *q);
 int ferry_blk_queue_start(struct ferry_blk_queue *q, struct ferry_blk_disk *disk);
 void ferry_blk_queue_stop(struct ferry_blk_queue *q);
+bool ferry_blk_at_kick(const struct ferry_vq *vq);
 bool ferry_blk_run(struct ferry_vq *vq);
 void ferry_blk_drain(struct ferry_vq *vq, bool wait);
 void ferry_blk_req_done(struct ferry_blk_req *req, u8 status);
 void ferry_blk_req_defer(struct ferry_blk_req *req, void (*job)(struct ferry_blk_req *req));
 
-/* map.c: in the worker, under the queue's mutex */
+/* map.c: in whoever serves the queue, under its mutex */
 int ferry_blk_map(struct ferry_blk_req *req, const struct iovec *seg, u32 skip);
 int ferry_blk_map_ranges(struct ferry_blk_req *req, const struct iovec *seg, u32 skip);
 int ferry_blk_unmap(struct ferry_blk_req *req, bool deliver);

@@ -33,6 +33,7 @@ static const struct ferry_dev_ops ferry_blk_ops = {
 			  BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES) |
 			  BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE) |
 			  BIT_ULL(VIRTIO_BLK_F_LIFETIME),
+	.at_kick	= ferry_blk_at_kick,
 	.run		= ferry_blk_run,
 	.stop		= ferry_blk_stop,
 	.drain		= ferry_blk_drain,

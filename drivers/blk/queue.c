@@ -3,9 +3,9 @@
  * A queue and its requests: taken from the ring, given to the disk's engine, and
  * handed back when complete, in any order.
  *
- * Everything runs under the queue's mutex, in the worker or in an ioctl that drains
- * the queue, but ferry_blk_req_done(), which an engine calls from any context: it puts
- * the request on q->done and sees to it that somebody looks there.
+ * Everything runs under the queue's mutex, in the worker, in the thread that kicks or in
+ * an ioctl that drains the queue, but ferry_blk_req_done(), which an engine calls from any
+ * context: it puts the request on q->done and sees to it that somebody looks there.
  */
 #include <linux/cred.h>
 #include <linux/mm.h>
@@ -138,7 +138,7 @@ static void ferry_blk_finish(struct ferry_blk_queue *q, struct ferry_blk_req *re
 		q->vq.stats.bytes += req->bytes;
 	if (likely(ours))
 		ferry_blk_answer(q, req, moved);
-	q->flight--;
+	WRITE_ONCE(q->flight, q->flight - 1);
 	q->flight_bytes -= req->bytes;
 	q->starved = false;
 	req->next = q->free;
@@ -215,7 +215,7 @@ static bool ferry_blk_at_once(struct ferry_blk_queue *q, struct ferry_blk_req *r
 static void ferry_blk_go(struct ferry_blk_queue *q, struct ferry_blk_req *req)
 {
 	q->free = req->next;
-	q->flight++;
+	WRITE_ONCE(q->flight, q->flight + 1);
 	q->flight_bytes += req->bytes;
 	switch (req->op) {
 	case FERRY_BLK_FLUSH:
@@ -262,11 +262,19 @@ static int ferry_blk_judge(struct ferry_blk_queue *q, struct ferry_blk_req *req,
 	return 0;
 }
 
+/* Whether the thread that kicks may begin a request, if it can refuse to wait. */
+static bool ferry_blk_small(const struct ferry_blk_req *req)
+{
+	return (req->op == FERRY_BLK_READ || req->op == FERRY_BLK_WRITE) &&
+	       req->bytes <= FERRY_BLK_KICK_BYTES;
+}
+
 /*
- * Take the first ready chain and begin it. Return: 0, -ENOMEM to try it again when a
- * request is complete, or -EFAULT if the queue was stopped.
+ * Take the first ready chain, which came @alone or not, and begin it. Return: 0,
+ * -ENOMEM to try it again when a request is complete, -EAGAIN to try it again in the
+ * worker, or -EFAULT if the queue was stopped.
  */
-static int ferry_blk_begin(struct ferry_blk_queue *q)
+static int ferry_blk_begin(struct ferry_blk_queue *q, bool alone)
 {
 	struct ferry_vring *vr = &q->vq.vring;
 	const struct ferry_chain *c = ferry_vring_chain(vr, 0);
@@ -276,6 +284,10 @@ static int ferry_blk_begin(struct ferry_blk_queue *q)
 	err = ferry_blk_judge(q, req, c);
 	if (unlikely(err))
 		return err;
+	/* As this one came the next may. */
+	WRITE_ONCE(q->alone, alone && ferry_blk_small(req));
+	if (q->vq.at_kick && !q->alone)
+		return -EAGAIN;
 	err = ferry_blk_map_payload(req, vr, c);
 	if (unlikely(err)) {
 		if (err == -ENOMEM && q->flight)
@@ -313,7 +325,7 @@ static int ferry_blk_begin_batch(struct ferry_blk_queue *q)
 	for (i = 0; i < n && ferry_blk_room(q); i++) {
 		/* So many requests the block layer allocates at once when it needs one. */
 		plug.nr_ios = min(n - i, FERRY_BLK_PLUG);
-		err = ferry_blk_begin(q);
+		err = ferry_blk_begin(q, n == 1);
 		if (unlikely(err))
 			break;
 	}
@@ -364,6 +376,46 @@ static bool ferry_blk_serve(struct ferry_blk_queue *q)
 }
 
 /**
+ * ferry_blk_at_kick - see struct ferry_dev_ops
+ * @vq: is kicked
+ *
+ * While requests are in flight, or came several at a time, the worker gathers those that
+ * come, and one that is to poll is to begin with what it polls for.
+ */
+bool ferry_blk_at_kick(const struct ferry_vq *vq)
+{
+	const struct ferry_blk_queue *q = container_of(vq, struct ferry_blk_queue, vq);
+
+	return READ_ONCE(q->quick) && READ_ONCE(q->alone) && !READ_ONCE(q->flight) &&
+	       !READ_ONCE(vq->busyloop_us);
+}
+
+/* In the thread that kicks: a request that comes alone. Returns whether there is more. */
+static bool ferry_blk_serve_kick(struct ferry_blk_queue *q)
+{
+	const struct ferry_blk_disk *disk = q->disk;
+	struct ferry_vq *vq = &q->vq;
+	int n;
+
+	/* The disk's cache would be written back first. */
+	if (q->flight || (disk->bdev && disk->direct && disk->file->f_mapping->nrpages))
+		return true;
+	n = ferry_vq_fetch(vq, 1);
+	if (n < 0)
+		return false;
+	if (n) {
+		int err = ferry_blk_begin(q, n == 1);
+
+		if (unlikely(err))
+			return err != -EFAULT;
+		ferry_blk_reap(q);
+		if (ferry_vq_push(vq))
+			return false;
+	}
+	return !ferry_vq_idle(vq);
+}
+
+/**
  * ferry_blk_run - serve a queue for a while
  * @vq: see struct ferry_dev_ops
  */
@@ -373,7 +425,7 @@ bool ferry_blk_run(struct ferry_vq *vq)
 	bool again;
 
 	ferry_blk_enter(q, FERRY_BLK_AWAKE);
-	again = ferry_blk_serve(q);
+	again = vq->at_kick ? ferry_blk_serve_kick(q) : ferry_blk_serve(q);
 	ferry_blk_leave(q);
 	return again || !llist_empty(&q->done);
 }
@@ -467,10 +519,12 @@ int ferry_blk_queue_start(struct ferry_blk_queue *q, struct ferry_blk_disk *disk
 		err = ferry_blk_reqs_alloc(q);
 	if (!err)
 		err = ferry_vq_start(vq, disk);
-	if (!err)
+	if (!err) {
 		q->disk = disk;
-	else if (!vq->backend)
+		WRITE_ONCE(q->quick, disk->nowait && !ferry_blk_disk_scheduled(disk));
+	} else if (!vq->backend) {
 		ferry_blk_reqs_free(q);
+	}
 	mutex_unlock(&vq->mutex);
 	if (!err)
 		ferry_vq_queue(vq);
@@ -485,6 +539,7 @@ void ferry_blk_queue_stop(struct ferry_blk_queue *q)
 		ferry_vq_stop(&q->vq);
 		ferry_blk_reqs_free(q);
 		q->disk = NULL;
+		WRITE_ONCE(q->quick, false);
 	}
 	mutex_unlock(&q->vq.mutex);
 }

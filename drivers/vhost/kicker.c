@@ -71,6 +71,8 @@ bool ferry_vq_kicked(struct ferry_vq *vq)
 	if (!k || !in_task() || !current->mm || current->mm != READ_ONCE(vq->dev->mm) ||
 	    (current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_IO_WORKER | PF_EXITING)))
 		return false;
+	if (!vq->dev->ops->at_kick(vq))
+		return false;
 	if (test_and_set_bit(0, &k->pending))
 		return true;
 	refcount_inc(&k->refs);

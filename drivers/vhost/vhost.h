@@ -98,8 +98,10 @@ struct ferry_vq {
  * struct ferry_dev_ops - what a back end provides
  * @kind: its name in messages and statistics
  * @features: VIRTIO_* and VHOST_* bits it offers besides FERRY_RING_FEATURES
- * @at_kick: @run may also be called by the thread that kicks, then with vq->at_kick: it
- *	does not block, serves but a little, and returns true if there is more
+ * @at_kick: whether @run may be called for @vq by the thread that kicks now, then with
+ *	vq->at_kick: it does not block, serves but a little, and returns true if there is
+ *	more. Called under the eventfd's lock, not under vq->mutex, and only a hint. NULL:
+ *	the worker alone serves
  * @run: serve @vq for a bounded while. Called by a worker in the owner's mm,
  *	under vq->mutex, with a back end set and the ring sound. Returns whether
  *	to be called again soon; otherwise the next kick or ferry_vq_queue()
@@ -115,7 +117,7 @@ struct ferry_vq {
 struct ferry_dev_ops {
 	const char *kind;
 	u64 features;
-	bool at_kick;
+	bool (*at_kick)(const struct ferry_vq *vq);
 	bool (*run)(struct ferry_vq *vq);
 	void (*stop)(struct ferry_vq *vq);
 	void (*drain)(struct ferry_vq *vq, bool wait);

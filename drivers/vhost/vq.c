@@ -330,7 +330,7 @@ static long ferry_vq_ioctl_state(struct ferry_vq *vq, unsigned int cmd, void __u
 	case VHOST_SET_VRING_BASE:
 		return ferry_vq_set_base(vq, &s);
 	case VHOST_SET_VRING_BUSYLOOP_TIMEOUT:
-		vq->busyloop_us = s.num;
+		WRITE_ONCE(vq->busyloop_us, s.num);
 		vq->busyloop_ns = (u64)s.num * NSEC_PER_USEC;
 		return 0;
 	case VHOST_GET_VRING_BUSYLOOP_TIMEOUT:

@@ -393,7 +393,17 @@ int __dm_create(struct dm *m, const char *table)
 void dm_reload(const struct dm *m, const char *table)
 {
 	check_ok(dm_load("reload", m->name, table), "dmsetup reload");
+	dm_suspend(m);
+	dm_resume(m);
+}
+
+void dm_suspend(const struct dm *m)
+{
 	check(!shell(DMSETUP " suspend --nolockfs %s", m->name), "dmsetup suspend");
+}
+
+void dm_resume(const struct dm *m)
+{
 	check(!shell(DMSETUP " resume %s", m->name), "dmsetup resume");
 }
 

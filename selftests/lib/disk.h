@@ -82,6 +82,9 @@ int __dm_create(struct dm *m, const char *table);
 /* Replace the table of a running device, or take the device away; asserts. */
 void dm_reload(const struct dm *m, const char *table);
 void dm_remove(const struct dm *m);
+/* Hold what comes until dm_resume(), by which time all that came before is done; assert. */
+void dm_suspend(const struct dm *m);
+void dm_resume(const struct dm *m);
 /* dmsetup message to sector 0. */
 void dm_message(const struct dm *m, const char *text);
 
