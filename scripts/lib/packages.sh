@@ -15,7 +15,7 @@ PACKAGES_LAB=(
 	qemu-system-common zstd
 )
 PACKAGES_CHECK=(
-	sparse clang clang-format libclang-rt-14-dev shellcheck groff-base
+	ccache sparse clang clang-format libclang-rt-14-dev shellcheck groff-base
 	dmsetup xfsprogs nbd-server nbd-client mmdebstrap fdisk
 )
 PACKAGES_TRIXIE=(mmdebstrap)
