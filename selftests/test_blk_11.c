@@ -222,8 +222,7 @@ TEST_F(polled, neighbours_from_back_to_front)
 TEST_F(polled, a_scheduler_that_lets_reads_pass)
 {
 	POLLED_INIT(self, variant);
-	TEST_REQUIRE(!shell("echo mq-deadline >/sys/block/%s/queue/scheduler",
-			    self->disk.path + strlen("/dev/")), "no mq-deadline");
+	TEST_REQUIRE(!__disk_schedule(&self->disk, "mq-deadline"), "no mq-deadline");
 	EXPECT_EQ(LOAD_FINE, load_run(&self->l, test_scale(2000)));
 	EXPECT_EQ(0, self->l.failed);
 	EXPECT_EQ(LOAD_FINE, load_verify(&self->l));

@@ -17,13 +17,6 @@ static uint64_t at_kick(void)
 	return q.at_kick;
 }
 
-/* With a scheduler what may not wait goes to a thread of the kernel. */
-static void no_scheduler(const struct disk *d)
-{
-	if (d->null[0])
-		check(!shell("echo none >/sys/block/%s/queue/scheduler", d->null), "no scheduler");
-}
-
 FIXTURE(kick) {
 	struct disk disk;
 	struct blk b;
@@ -36,7 +29,6 @@ FIXTURE_SETUP(kick)
 	struct blk_options o = { .layout = variant->l };
 
 	DISK_MAKE(&self->disk, &variant->disk);
-	no_scheduler(&self->disk);
 	BLK_INIT(&self->b, &self->disk, &o);
 	blk_start(&self->b);
 }
@@ -66,6 +58,21 @@ TEST_F(kick, what_comes_alone_is_served_by_who_kicks)
 	}
 	/* All but those that meet the worker on its way out. */
 	EXPECT_LE(before + ROUNDS / 2, at_kick());
+}
+
+TEST_F(kick, what_a_scheduler_sorts_is_left_to_the_worker)
+{
+	uint64_t before = at_kick();
+
+	if (!self->disk.null[0])
+		SKIP(return, "no disk that can have a scheduler");
+	if (__disk_schedule(&self->disk, "mq-deadline"))
+		SKIP(return, "no mq-deadline");
+	/* Looked at when the disk is given. */
+	blk_start(&self->b);
+	for (unsigned int i = 0; i < ROUNDS; i++)
+		ASSERT_EQ(S_OK, blk_read(&self->b, 8 * i, BLK_AT(0), 4096));
+	EXPECT_EQ(before, at_kick());
 }
 
 TEST_F(kick, what_is_large_or_takes_time_is_left_to_the_worker)
@@ -130,7 +137,6 @@ FIXTURE_SETUP(held)
 
 	self->fd = -1;
 	DISK_MAKE(&self->disk, &d);
-	no_scheduler(&self->disk);
 	sectors = self->disk.sectors;
 	snprintf(table, sizeof(table), variant->table, sectors, self->disk.path);
 	TEST_REQUIRE(dm_target(variant->module), "no dmsetup or no %s", variant->module);

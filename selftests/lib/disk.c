@@ -45,6 +45,14 @@ int __disk_set_null(const struct disk *d, const char *attribute, const char *val
 	return write_text(path, value);
 }
 
+int __disk_schedule(const struct disk *d, const char *scheduler)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/scheduler", d->null);
+	return write_text(path, scheduler);
+}
+
 static int null_number(const struct disk *d, const char *attribute, unsigned long value)
 {
 	char text[32];
@@ -80,7 +88,10 @@ static int null_power_on(struct disk *d, unsigned long delay_ns)
 		return disk_refuse(d, err, "null_blk attributes");
 	for (int i = 0; i < 100 && access(d->path, F_OK); i++)
 		usleep(20000);
-	return access(d->path, F_OK) ? disk_refuse(d, -errno, d->path) : 0;
+	if (access(d->path, F_OK))
+		return disk_refuse(d, -errno, d->path);
+	err = __disk_schedule(d, "none");
+	return err ? disk_refuse(d, err, "no scheduler") : 0;
 }
 
 static int null_configure(struct disk *d, unsigned int mb)

@@ -72,6 +72,8 @@ void disk_peek(const struct disk *d, void *buf, uint32_t len, uint64_t offset);
 int __disk_unplug(const struct disk *d);
 /* An attribute of its null_blk device; 0 or -errno. */
 int __disk_set_null(const struct disk *d, const char *attribute, const char *value);
+/* The I/O scheduler of its null_blk device, which has none at first, as fast disks do; the same. */
+int __disk_schedule(const struct disk *d, const char *scheduler);
 
 /*
  * Lines of @table as dmsetup takes them. Load the module of its targets by name
