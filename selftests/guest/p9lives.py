@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The 9P client of a stock kernel on ferry: four exports, three cache modes, three dialects, one guest.
 
-With FERRY_TEST_SCALE below 50 each security model and each cache mode is there, but not each pair of them,
+In a brief run (FERRY_TEST_BRIEF) each security model and each cache mode is there, but not each pair of them,
 and the big directory is smaller.
 
 What the guest does is judged in the guest, and what it leaves is judged on the host by the security
@@ -16,8 +16,7 @@ import stat
 import guestlib as g
 import p9lib as p9
 
-WHOLE = int(os.environ.get("FERRY_TEST_SCALE", "100")) >= 50
-MANY = 2000 if WHOLE else 500
+MANY = 2000 if g.WHOLE else 500
 LONG = "n" * 255
 DATA = os.urandom(500001)
 EXPORTS = {"mapped": "security_model=mapped-xattr,dmode=0750",
@@ -25,7 +24,7 @@ EXPORTS = {"mapped": "security_model=mapped-xattr,dmode=0750",
            "none": "security_model=none",
            "ro": "security_model=mapped,readonly=on"}
 CACHES = ("none", "mmap", "loose")
-PAIRS = [(tag, cache) for tag in ("mapped", "pass") for cache in CACHES] if WHOLE else \
+PAIRS = [(tag, cache) for tag in ("mapped", "pass") for cache in CACHES] if g.WHOLE else \
         [("mapped", "mmap"), ("pass", "loose")]
 PAIRS.append(("none", "none"))
 
