@@ -78,6 +78,7 @@ TEST_F(kick, what_a_scheduler_sorts_is_left_to_the_worker)
 TEST_F(kick, what_is_large_or_takes_time_is_left_to_the_worker)
 {
 	struct blk *b = &self->b;
+	uint64_t before = at_kick();
 
 	for (unsigned int i = 0; i < ROUNDS / 5; i++) {
 		blk_fill(blk_mem(b, BLK_AT(0)), 65536, 65536 * i, 1);
@@ -88,6 +89,7 @@ TEST_F(kick, what_is_large_or_takes_time_is_left_to_the_worker)
 		if (blk_has(b, VIRTIO_BLK_F_WRITE_ZEROES))
 			ASSERT_EQ(S_OK, blk_range(b, VIRTIO_BLK_T_WRITE_ZEROES, 128 * i, 128, 0));
 	}
+	EXPECT_EQ(before, at_kick());
 }
 
 TEST_F(kick, what_comes_with_others_is_left_to_the_worker)

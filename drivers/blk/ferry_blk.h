@@ -2,11 +2,11 @@
 /*
  * One open /dev/ferry-blk: queues whose chains are requests to one disk.
  *
- * The life of a request: the queue's worker takes a chain, gives it a struct
- * ferry_blk_req of the queue's pool, pins its payload and hands it to the disk's
- * engine (queue.c, map.c). The engine calls ferry_blk_req_done() exactly once, from
- * any context. The worker, or an ioctl that drains the queue, then writes the status
- * and hands the chain back (reap in queue.c).
+ * The life of a request: whoever serves the queue, its worker or the thread that kicks,
+ * takes a chain, gives it a struct ferry_blk_req of the queue's pool, pins its payload and
+ * hands it to the disk's engine (queue.c, map.c). The engine calls ferry_blk_req_done()
+ * exactly once, from any context. Whoever serves the queue then, or an ioctl that drains
+ * it, writes the status and hands the chain back (reap in queue.c).
  */
 #ifndef FERRY_BLK_FERRY_BLK_H
 #define FERRY_BLK_FERRY_BLK_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The engine of a regular file, and of a block device behind the page cache: one
- * kiocb a request. It is tried in the queue's worker, under the queue's mutex, if the
+ * kiocb a request. It is tried in whoever serves the queue, under its mutex, if the
  * file can say that it would block; otherwise, and for what is left of it then, in the
  * pool. Direct I/O completes in any context.
  */
@@ -103,7 +103,7 @@ static u8 ferry_blk_file_eof(struct ferry_blk_req *req)
 	return VIRTIO_BLK_S_OK;
 }
 
-/* Whether what was refused in the worker may go well in the pool. */
+/* Whether what was refused there may go well in the pool. */
 static bool ferry_blk_file_again(const struct ferry_blk_req *req, ssize_t ret)
 {
 	if (!(req->iocb.ki_flags & IOCB_NOWAIT))
