@@ -105,9 +105,13 @@ static int client_attach(int fd, const char *cache)
 		 "trans=fd,rfdno=%d,wfdno=%d,version=9p2000.L,msize=%u,cache=%s,access=user", fd,
 		 fd, P9_MSIZE, cache);
 	mkdir(CLIENT_PLACE, 0755);
-	if (!mount("client", CLIENT_PLACE, "9p", 0, options))
-		return 0;
-	return errno == EINVAL ? -ENODEV : -errno;
+	if (mount("client", CLIENT_PLACE, "9p", 0, options))
+		return errno == EINVAL ? -ENODEV : -errno;
+	/*
+	 * A user's first request comes alone: of several that find no fid yet, the client
+	 * walks from the root by the root's own name, "/", which is none.
+	 */
+	return access(CLIENT_PLACE, F_OK) ? -errno : 0;
 }
 
 static int client_start(struct client *c, unsigned int model, const char *cache)
