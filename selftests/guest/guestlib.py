@@ -197,23 +197,24 @@ def boot_ferry(netdev, device="", *more):
     return guest
 
 
-def disk_initrd(name, script, *modules):
-    """An initramfs whose guest loads `modules`, runs `script` and ends, made once a boot."""
+def disk_initrd(name, script, *modules, add=()):
+    """An initramfs whose guest loads `modules`, has the files `add`, runs `script` and ends; made once a boot."""
     path = f"/tmp/guest-{name}.cpio"
     if not os.path.exists(path):
         short = ".".join(os.uname().release.split(".")[:2])
         sh(os.path.join(TOP, "scripts/guest-initrd"), path, "--kernel", short, "--run", script,
-           *[word for name in modules for word in ("--module", name)])
+           *[word for name in modules for word in ("--module", name)],
+           *[word for file in add for word in ("--add", file)])
     return path
 
 
-def boot_disks(image, *options):
+def boot_disks(image, *options, stdin=subprocess.DEVNULL):
     """A guest of two processors under our VMM that has disks and no network."""
     require(os.path.exists("/dev/kvm"), "no /dev/kvm")
     require(os.path.exists(kernel_image()), f"no guest kernel {kernel_image()}")
     require(os.path.exists(FERRY), "build/ferry is not built")
     return Guest([FERRY, "-m", "256", "-smp", "2", "-nographic", "-kernel", kernel_image(), "-initrd", image,
-                  "-append", KERNEL_ARGUMENTS, *options])
+                  "-append", KERNEL_ARGUMENTS, *options], stdin=stdin)
 
 
 def boot_qemu(tap_name, device="", qmp="/tmp/qmp"):
