@@ -66,7 +66,7 @@ static pid_t data_side(pid_t group, const char *program, const char *place, unsi
 	_exit(127);
 }
 
-/* Wait for a group of them; who fails before its first turn tells nobody, so the others end with it. */
+/* All of a group; who fails before its first turn tells nobody, so the others end with it. */
 static int data_sides_wait(pid_t group)
 {
 	int status, failed = 0;
