@@ -24,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SECTOR		512U
@@ -305,7 +304,7 @@ int main(int argc, char **argv)
 	like.operations = data_number(argv[2]);
 	like.seed = data_number(argv[3]);
 	like.fd = open(like.name, (like.operations ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
-	if (like.fd < 0 && errno == EINVAL)	/* a file where there is no direct I/O */
+	if (like.fd < 0 && errno == EINVAL && !like.operations)	/* a file without direct I/O */
 		like.fd = open(like.name, O_RDONLY | O_CLOEXEC);
 	if (like.fd < 0)
 		err(1, "%s", like.name);
