@@ -212,6 +212,24 @@ TEST_F(hostile, an_answer_has_to_fit)
 	EXPECT_EQ(0, p9_read(&self->p, 2, 0, buf, 10));
 }
 
+/* A dialect changes what the shortest error is, that of its Tversion among them. */
+TEST_F(hostile, a_new_dialect_has_to_fit)
+{
+	static const char * const name[] = { "9P2000", "9P2000.u" };
+
+	for (uint32_t room = 11; room < 19; room++) {
+		for (int i = 0; i < 2; i++) {
+			self->p.room = P9_ROOM;
+			ASSERT_EQ(0, p9_version(&self->p, "9P2000.L", P9_MSIZE));
+			self->p.room = room;
+			EXPECT_NE(0, p9_version(&self->p, name[i], P9_MSIZE));
+			EXPECT_EQ(room < 13 ? FERRY_P9_RLERROR : FERRY_P9_RERROR,
+				  self->p.rx_type);
+			EXPECT_GE(room, self->p.rx_len);
+		}
+	}
+}
+
 TEST_F(hostile, no_room_for_an_error_stops_the_queue)
 {
 	self->p.room = 10;

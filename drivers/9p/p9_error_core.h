@@ -48,6 +48,9 @@ static inline const char *ferry_p9_strerror(__u32 no)
 	}
 }
 
+/* The largest of ferry_p9_error_bytes(). */
+#define FERRY_P9_ERROR_MOST	(FERRY_P9_HEADER + 2 + 4)
+
 /* Bytes of the shortest error of a dialect; a chain with less room is no request. */
 static inline __u32 ferry_p9_error_bytes(unsigned int dialect)
 {

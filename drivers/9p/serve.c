@@ -263,7 +263,7 @@ void ferry_9p_answer(struct ferry_9p_req *req, int err)
 	req->len = own + req->payload;
 	if (req->fault || current->mm != p9->dev.mm)
 		req->len = 0;
-	else if (ferry_copy_to_segs(&at, req->reply, own))
+	else if (own > req->in_len || ferry_copy_to_segs(&at, req->reply, own))
 		req->fault = true;
 	if (req->fault)
 		req->len = 0;

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "ferry_9p.h"
+#include "p9_error_core.h"
 #include "p9_session_core.h"
 
 /* Nothing else is in flight: the queue saw to that, but not yet at a kick. */
@@ -24,6 +25,9 @@ int ferry_9p_version(struct ferry_9p_req *req)
 
 	if (!req->thread && p9->vq.at_kick)
 		return FERRY_9P_LATER;
+	/* The answer may be an error of the dialect that is now agreed on. */
+	if (req->in_len < FERRY_P9_ERROR_MOST)
+		return -EMSGSIZE;
 	msize = ferry_p9_agree(&req->m, p9->export->msize, &req->enc, &dialect);
 	ferry_9p_session_reset(p9);
 	if (!msize)

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "9p/p9_error_core.h"
 #include "9p/p9_session_core.h"
 #include "p9loop_server.h"
 
@@ -16,8 +17,12 @@ int p9loop_version(struct p9loop_req *req)
 {
 	struct p9loop_server *s = req->s;
 	unsigned int dialect;
-	u32 msize = ferry_p9_agree(&req->m, s->ex.msize, &req->enc, &dialect);
+	u32 msize;
 
+	/* The answer may be an error of the dialect that is now agreed on. */
+	if (req->c.in_len < FERRY_P9_ERROR_MOST)
+		return -EMSGSIZE;
+	msize = ferry_p9_agree(&req->m, s->ex.msize, &req->enc, &dialect);
 	p9loop_session_reset(s);
 	if (!msize)
 		return -EMSGSIZE;
