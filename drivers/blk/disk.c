@@ -104,6 +104,8 @@ static int ferry_blk_disk_dio(struct ferry_blk_disk *disk)
 	}
 	disk->limits.block_size = max(disk->limits.block_size, FERRY_BLK_SECTOR);
 	disk->len_mask = disk->limits.block_size - 1;
+	/* File systems look at the length of each part. */
+	disk->cut_mask = disk->len_mask;
 	return 0;
 }
 

@@ -75,6 +75,7 @@ struct ferry_blk_disk {
 	blk_opf_t write_opf;		/* of bios that write */
 	u32 mem_mask;			/* memory alignment - 1 that needs no bounce buffer */
 	u32 len_mask;			/* the same of each piece's length */
+	u32 cut_mask;			/* mem_mask of a piece that is cut where a page ends */
 	int iocb_flags;
 	bool direct;
 	bool nowait;			/* it can say that it would block */

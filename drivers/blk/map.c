@@ -42,19 +42,19 @@ static gfp_t ferry_blk_gfp(const struct ferry_blk_req *req)
 }
 
 /*
- * Room for @n pieces, and for the bios that they need. A bio ends with a block: it may leave
- * as many pieces of those that it could take as a block has sectors, less one.
+ * Room for @n pieces, and for the bios that they need. A bio ends with a block, and may leave
+ * most of the pieces that it could take; but not the next one, too, which goes at least a
+ * block further. So two of them take as many pieces as one could.
  */
 static int ferry_blk_table(struct ferry_blk_req *req, u32 n)
 {
-	u32 fill, bios;
+	u32 bios;
 
 	req->nr_bvec = 0;
 	req->bvec = req->own_bvec;
 	if (likely(n <= FERRY_BLK_BVECS))
 		return 0;
-	fill = BIO_MAX_VECS - (req->q->disk->limits.block_size >> SECTOR_SHIFT);
-	bios = DIV_ROUND_UP(n, fill) - 1;
+	bios = DIV_ROUND_UP(n, BIO_MAX_VECS / 2) - 1;
 	req->bvec = kvmalloc(n * sizeof(*req->bvec) + bios * sizeof(struct bio),
 			     ferry_blk_gfp(req));
 	if (!req->bvec) {
@@ -224,8 +224,12 @@ int ferry_blk_map(struct ferry_blk_req *req, const struct iovec *seg, u32 skip)
 	int err;
 
 	while (ferry_blk_walk_next(&at)) {
+		u32 here = DIV_ROUND_UP(offset_in_page(at.addr) + at.len, PAGE_SIZE);
+
 		unfit |= (at.addr & disk->mem_mask) | (at.len & disk->len_mask);
-		pages += DIV_ROUND_UP(offset_in_page(at.addr) + at.len, PAGE_SIZE);
+		if (here > 1)
+			unfit |= at.addr & disk->cut_mask;
+		pages += here;
 		pieces++;
 	}
 	if (unlikely(unfit)) {

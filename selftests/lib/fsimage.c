@@ -36,7 +36,7 @@ static bool fs_known(const char *type)
 /* Only a whole image gets its name. */
 static int image_make(const char *type, unsigned int mb, const char *image)
 {
-	const char *options = strcmp(type, "ext4") ? "-q -f" : "-q -F -m 0";
+	const char *options = strcmp(type, "ext4") ? "-q -f" : "-q -F -m 0 -b 4096";
 	char part[96];
 	int err = 0;
 
