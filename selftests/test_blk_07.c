@@ -15,9 +15,9 @@
 
 /* Requests to distinct sectors of @b's first queue. */
 struct wave {
-	struct blk_req r[200];
+	struct blk_req r[256];
 	unsigned int n, back;
-	bool seen[200];
+	bool seen[256];
 };
 
 static void wave_send(struct blk *b, struct wave *w, unsigned int n, bool write)
@@ -285,6 +285,24 @@ TEST_F(slow, a_new_memory_table_waits_for_what_is_in_flight)
 		wave_send(&self->b, &self->w, 60, true);
 		usleep(3000);
 		dev_set_mem(&g->dev, &g->mem);
+		EXPECT_TRUE(wave_wait(&self->b, &self->w));
+	}
+	EXPECT_TRUE(disk_filled(&self->disk, 0, 60 * 4096, 7));
+}
+
+/* A queue that has taken all it can asks for no kick: whoever empties it sees to the next. */
+TEST_F(slow, an_ioctl_empties_a_queue_without_room)
+{
+	struct dev *dev = &self->b.g.dev;
+
+	TEST_REQUIRE(variant->l.indirect, "a chain takes several descriptors");
+	for (int i = 0; i < 4; i++) {
+		wave_send(&self->b, &self->w, variant->l.num, true);
+		usleep(10000);
+		if (i & 1)
+			dev_vring_base(dev, 0);
+		else
+			dev_set_mem(dev, &self->b.g.mem);
 		EXPECT_TRUE(wave_wait(&self->b, &self->w));
 	}
 	EXPECT_TRUE(disk_filled(&self->disk, 0, 60 * 4096, 7));

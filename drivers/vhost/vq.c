@@ -62,8 +62,11 @@ EXPORT_SYMBOL_GPL(ferry_vq_get);
 void ferry_vq_drain(struct ferry_vq *vq)
 {
 	lockdep_assert_held(&vq->mutex);
-	if (vq->backend && vq->dev->ops->drain)
-		vq->dev->ops->drain(vq, true);
+	if (!vq->backend || !vq->dev->ops->drain)
+		return;
+	vq->dev->ops->drain(vq, true);
+	/* Who had no room left was to go on at a completion, of which there are no more. */
+	ferry_vq_queue(vq);
 }
 
 /*
