@@ -186,6 +186,15 @@ TEST_F(semantics, locks_exclude_and_go_with_their_owner)
 	EXPECT_EQ(FERRY_P9_LOCK_WRLCK, (int)p9_get(&self->p, 1));
 	EXPECT_EQ(0, (int)p9_get(&self->p, 8));
 	EXPECT_EQ(15, (int)p9_get(&self->p, 8));
+	/* Linux asks for no lock at all, and means any. */
+	ASSERT_EQ(0, p9_call(&self->p, FERRY_P9_TGETLOCK, "41884s", P9_U64(2), P9_U64(2), P9_U64(0),
+			     P9_U64(0), P9_U64(300), "host"));
+	EXPECT_EQ(FERRY_P9_LOCK_WRLCK, (int)p9_get(&self->p, 1));
+	ASSERT_EQ(0, p9_call(&self->p, FERRY_P9_TGETLOCK, "41884s", P9_U64(2), P9_U64(2),
+			     P9_U64(50), P9_U64(0), P9_U64(300), "host"));
+	EXPECT_EQ(FERRY_P9_LOCK_UNLCK, (int)p9_get(&self->p, 1));
+	EXPECT_EQ(-EINVAL, p9_call(&self->p, FERRY_P9_TGETLOCK, "41884s", P9_U64(2), P9_U64(3),
+				   P9_U64(0), P9_U64(0), P9_U64(300), "host"));
 	EXPECT_EQ(-EINVAL, lock(&self->p, 1, 3, 0, 0, 1, "host"));
 	EXPECT_EQ(-EINVAL, lock(&self->p, 1, 1, ~0ULL, 1, 1, "host"));
 	EXPECT_EQ(-EINVAL, lock(&self->p, 1, 1, 10, ~0ULL, 1, "host"));

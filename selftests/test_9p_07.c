@@ -159,6 +159,18 @@ TEST_F(legacy, changes)
 	EXPECT_EQ(0, wstat(&self->p, 1, ~0U, ~0U, ~0ULL, ""));
 }
 
+TEST_F(legacy, a_directory_that_was_moved_out_is_not_listed)
+{
+	static char buf[600];
+
+	ASSERT_EQ(0, create(&self->p, 1, "d", 0755 | FERRY_P9_DMDIR, FERRY_P9_OREAD, ""));
+	export_write(export_path("export/d/before"), "x");
+	EXPECT_LT(0, p9_read(&self->p, 1, 0, buf, sizeof(buf)));
+	ASSERT_EQ(0, rename(export_path("export/d"), export_path("outside/d")));
+	export_write(export_path("outside/d/after"), "x");
+	EXPECT_GT(0, p9_read(&self->p, 1, 0, buf, sizeof(buf)));
+}
+
 TEST_F(legacy, directories)
 {
 	unsigned int seen = 0;

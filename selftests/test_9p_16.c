@@ -88,4 +88,27 @@ TEST_F(disk, fails)
 	EXPECT_EQ(0, p9_getattr(&self->p, 0, &st));
 }
 
+/* The old dialects have no Tfsync: a Twstat that changes nothing is one. */
+TEST_F(disk, fails_the_sync_of_an_old_client)
+{
+	const uint64_t none = ~0ULL;
+
+	ASSERT_EQ(0, p9_version(&self->p, "9P2000.u", P9_MSIZE));
+	ASSERT_EQ(0, p9_attach(&self->p, 0, 0));
+	export_write(export_path("export/f"), "text");
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	ASSERT_EQ(0, p9_call(&self->p, FERRY_P9_TOPEN, "41", P9_U64(1), P9_U64(FERRY_P9_ORDWR)));
+	for (int i = 0; i < 2; i++) {
+		int err;
+
+		ASSERT_EQ(4, p9_write(&self->p, 1, 0, "TEXT", 4));
+		if (i)
+			dm_reload(&self->dm, self->table[1]);
+		err = p9_call(&self->p, FERRY_P9_TWSTAT, "4222414844" "48" "sssss" "444", P9_U64(1),
+			      P9_U64(63), P9_U64(61), none, none, none, none, none, none, none,
+			      none, none, "", "", "", "", "", none, none, none);
+		EXPECT_EQ(i ? -EIO : 0, err);
+	}
+}
+
 TEST_HARNESS_MAIN

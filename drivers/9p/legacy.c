@@ -215,6 +215,10 @@ int ferry_9p_legacy_wstat(struct ferry_9p_req *req)
 
 	if (err || fid->xattr)
 		return err ?: -EINVAL;
+	if (ferry_p9_wstat_syncs(&w))
+		return ferry_9p_file(fid) ? vfs_fsync(fid->file, 0) : 0;
+	if (p9->export->flags & FERRY_9P_F_READ_ONLY)
+		return -EROFS;
 	if (w.length != FERRY_P9_STAT_SAME64)
 		err = ferry_9p_resize(req, fid, w.length);
 	if (!err)
@@ -324,8 +328,10 @@ int ferry_9p_legacy_readdir(struct ferry_9p_req *req)
 	struct ferry_p9_enc e;
 	struct iov_iter iter;
 	u8 *buf;
-	int err;
+	int err = ferry_9p_inside(req->p9, fid->path.dentry);
 
+	if (err)
+		return err;
 	count = min(count, FERRY_9P_DIR_BYTES);
 	buf = kvmalloc(count ?: 1, GFP_KERNEL_ACCOUNT);
 	if (!buf)

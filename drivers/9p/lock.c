@@ -163,6 +163,23 @@ static int ferry_9p_lock_fill(struct file_lock *fl, const struct ferry_9p_lock_a
 	return 0;
 }
 
+/*
+ * Whether the fid's user may lock so: as the file is open, or could be. flock(2) asks for
+ * nothing else than a lock of the other kind, and is a Tlock, too.
+ */
+static bool ferry_9p_lock_may(struct ferry_9p *p9, struct file *file, u64 type)
+{
+	int need = type == FERRY_P9_LOCK_RDLCK ? MAY_READ : MAY_WRITE;
+
+	if (type == FERRY_P9_LOCK_UNLCK)
+		return true;
+	if (file->f_mode & (need == MAY_READ ? FMODE_READ : FMODE_WRITE))
+		return true;
+	if (need == MAY_WRITE && (p9->export->flags & FERRY_9P_F_READ_ONLY))
+		return false;
+	return !file_permission(file, need);
+}
+
 static int ferry_9p_lock_set(struct ferry_9p *p9, struct ferry_9p_fid *fid, struct file *file,
 			     const struct ferry_9p_lock_args *a)
 {
@@ -174,8 +191,7 @@ static int ferry_9p_lock_set(struct ferry_9p *p9, struct ferry_9p_fid *fid, stru
 	if ((a->type != FERRY_P9_LOCK_UNLCK || a->start || a->length) &&
 	    atomic_read(&p9->nr_locks) >= FERRY_9P_LOCKS_MAX)
 		return -ENOLCK;
-	if ((a->type == FERRY_P9_LOCK_RDLCK && !(file->f_mode & FMODE_READ)) ||
-	    (a->type == FERRY_P9_LOCK_WRLCK && !(file->f_mode & FMODE_WRITE)))
+	if (!ferry_9p_lock_may(p9, file, a->type))
 		return -EBADF;
 	fl = locks_alloc_lock();
 	if (!fl)
@@ -266,8 +282,11 @@ int ferry_9p_getlock(struct ferry_9p_req *req)
 
 	if (!file)
 		return -EBADF;
-	if (a.type > FERRY_P9_LOCK_WRLCK)
+	if (a.type > FERRY_P9_LOCK_UNLCK)
 		return -EINVAL;
+	/* Linux does not say what lock it wants: what keeps readers out keeps out all. */
+	if (a.type == FERRY_P9_LOCK_UNLCK)
+		a.type = FERRY_P9_LOCK_RDLCK;
 	fl = locks_alloc_lock();
 	if (!fl)
 		return -ENOMEM;

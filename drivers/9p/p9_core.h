@@ -249,7 +249,7 @@ static const struct ferry_p9_message ferry_p9_messages[FERRY_P9_TYPES] = {
 	[FERRY_P9_TSTAT]	= { "4", NULL, FERRY_P9_2000 | FERRY_P9_2000U,
 				    FERRY_P9_OP_SLOW | FERRY_P9_OP_PLACED, 0 },
 	[FERRY_P9_TWSTAT]	= { "4b", NULL, FERRY_P9_2000 | FERRY_P9_2000U,
-				    FERRY_P9_OP_MAKES | FERRY_P9_OP_PLACED, 0 },
+				    FERRY_P9_OP_FID | FERRY_P9_OP_PLACED, 0 },
 };
 
 /**

@@ -259,6 +259,14 @@ struct ferry_p9_wstat {
 	__u32 gid;
 };
 
+/* A stat that changes nothing asks for what was written to be made stable: stat(5). */
+static inline bool ferry_p9_wstat_syncs(const struct ferry_p9_wstat *w)
+{
+	return w->mode == FERRY_P9_STAT_SAME32 && w->atime == FERRY_P9_STAT_SAME32 &&
+	       w->mtime == FERRY_P9_STAT_SAME32 && w->length == FERRY_P9_STAT_SAME64 &&
+	       !w->name.len && w->uid == FERRY_P9_STAT_SAME32 && w->gid == FERRY_P9_STAT_SAME32;
+}
+
 /* Return: 0 or the -errno to answer. */
 static inline int ferry_p9_parse_wstat(const struct ferry_p9_str *s, unsigned int dialect,
 				       struct ferry_p9_wstat *w)

@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -110,11 +111,23 @@ static int other_gets(const char *path, short type)
 	return WEXITSTATUS(status);
 }
 
+/* The lock that is in the way of one of @type. */
+static short in_the_way(int fd, short type)
+{
+	struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_len = 5 };
+
+	must(!fcntl(fd, F_GETLK, &l), "F_GETLK");
+	return l.l_type;
+}
+
 static void lock(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT, 0600);
+	int fd = open(path, O_RDWR | O_CREAT, 0600), reader = open(path, O_RDONLY);
 
-	must(fd >= 0, "open");
+	must(fd >= 0 && reader >= 0, "open");
+	expect(in_the_way(fd, F_WRLCK) == F_UNLCK, "a lock where there is none");
+	expect(!flock(reader, LOCK_EX) && !flock(reader, LOCK_UN), "no flock by a reader");
+	must(!close(reader), "close");
 	expect(!try_lock(path, F_RDLCK), "a read lock was refused");
 	expect(!other_gets(path, F_RDLCK), "a second read lock was refused");
 	expect(other_gets(path, F_WRLCK) == EAGAIN, "a read lock does not keep writers out");

@@ -6,6 +6,7 @@
  */
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "9p/p9_session_core.h"
 #include "p9loop_legacy.h"
@@ -190,6 +191,10 @@ int p9loop_legacy_wstat(struct p9loop_req *req)
 
 	if (err || fid->xattr)
 		return err ?: -EINVAL;
+	if (ferry_p9_wstat_syncs(&w))
+		return p9loop_file(fid) >= 0 && fsync(p9loop_file(fid)) ? -errno : 0;
+	if (req->s->ex.flags & FERRY_9P_F_READ_ONLY)
+		return -EROFS;
 	if (w.length != FERRY_P9_STAT_SAME64)
 		err = p9loop_resize(req, fid, w.length);
 	if (!err)

@@ -72,8 +72,10 @@ int p9loop_legacy_readdir(struct p9loop_req *req)
 	u32 count = ferry_p9_io_count(req->m.v[2], req->s->msize, req->c.in_len);
 	struct ferry_p9_enc e;
 	u8 *buf;
-	int err;
+	int err = p9loop_inside(req, req->fid->node);
 
+	if (err)
+		return err;
 	if (count > P9LOOP_DIR_BYTES)
 		count = P9LOOP_DIR_BYTES;
 	buf = malloc(count + 1);

@@ -329,18 +329,33 @@ static int lock_range_of(const struct lock_args *a, struct lock_range *r)
 	return 0;
 }
 
-static int lock_allowed(const struct p9loop_server *s, int file, const struct lock_args *a)
+/*
+ * Whether the fid's user may lock so: as the file is open, or could be. flock(2) asks for
+ * nothing else than a lock of the other kind, and is a Tlock, too.
+ */
+static bool lock_may(const struct p9loop_server *s, int file, u64 type)
 {
 	int mode = fcntl(file, F_GETFL) & O_ACCMODE;
+	int other = type == FERRY_P9_LOCK_RDLCK ? O_WRONLY : O_RDONLY, fd;
 
+	if (type == FERRY_P9_LOCK_UNLCK || mode != other)
+		return true;
+	if (other == O_RDONLY && (s->ex.flags & FERRY_9P_F_READ_ONLY))
+		return false;
+	fd = open(p9loop_name(file).s, (other == O_RDONLY ? O_WRONLY : O_RDONLY) | O_NONBLOCK |
+		  O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int lock_allowed(const struct p9loop_server *s, int file, const struct lock_args *a)
+{
 	/* An unlock may make two of one; that of a whole file never does. */
 	if ((a->type != FERRY_P9_LOCK_UNLCK || a->start || a->length) &&
 	    s->nr_locks >= P9LOOP_LOCKS_MAX)
 		return -ENOLCK;
-	if ((a->type == FERRY_P9_LOCK_RDLCK && mode == O_WRONLY) ||
-	    (a->type == FERRY_P9_LOCK_WRLCK && mode == O_RDONLY))
-		return -EBADF;
-	return 0;
+	return lock_may(s, file, a->type) ? 0 : -EBADF;
 }
 
 static int lock_set(struct p9loop_req *req, int file, const struct lock_args *a)
@@ -445,8 +460,11 @@ int p9loop_getlock(struct p9loop_req *req)
 
 	if (file < 0)
 		return -EBADF;
-	if (a.type > FERRY_P9_LOCK_WRLCK)
+	if (a.type > FERRY_P9_LOCK_UNLCK)
 		return -EINVAL;
+	/* Linux does not say what lock it wants: what keeps readers out keeps out all. */
+	if (a.type == FERRY_P9_LOCK_UNLCK)
+		a.type = FERRY_P9_LOCK_RDLCK;
 	err = lock_test(req, file, &a, &fl, &holder);
 	if (err)
 		return err;
