@@ -129,8 +129,10 @@ static void ferry_9p_req_return(struct ferry_9p_req *req)
 
 	if (req->fault)
 		ferry_vq_error(vq, "message memory is not accessible");
-	if (!ferry_vring_done_room(&vq->vring))
-		ferry_9p_push(p9);
+	if (likely(current->mm == p9->dev.mm))
+		ferry_vq_make_room(vq);
+	else if (!ferry_vring_done_room(&vq->vring))
+		vq->vring.nr_done = 0;
 	ferry_vring_return(&vq->vring, req->id, req->slots, req->len);
 	vq->stats.bytes += req->payload + req->written;
 	hlist_del_init(&req->tagged);

@@ -116,8 +116,7 @@ static void ferry_blk_answer(struct ferry_blk_queue *q, struct ferry_blk_req *re
 
 	if (unlikely(ferry_copy_out(req->status_at, &req->status, 1)))
 		ferry_vq_error(&q->vq, "buffer memory is not accessible");
-	if (unlikely(!ferry_vring_done_room(&q->vq.vring)))
-		ferry_vq_push(&q->vq);
+	ferry_vq_make_room(&q->vq);
 	ferry_vring_return(&q->vq.vring, req->id, req->slots, len);
 	ferry_blk_count(&q->stats, req->type, req->status, moved);
 }

@@ -234,10 +234,9 @@ bool ferry_net_tx_run(struct ferry_vq *vq)
 		ferry_net_tx_send_batch(tx, tap);
 		if (ferry_vq_push(vq) || ret == -EFAULT)
 			return false;
-		if (ret == -EAGAIN) {
-			ferry_poll_start(&tx->poll, tap->file);
-			return false;
-		}
+		/* A tap that is being deleted wakes nobody any more: its frames go nowhere. */
+		if (ret == -EAGAIN)
+			return ferry_poll_start(&tx->poll, tap->file) != 0;
 	}
 	return true;
 }

@@ -144,6 +144,20 @@ int ferry_vq_fetch(struct ferry_vq *vq, unsigned int want)
 EXPORT_SYMBOL_GPL(ferry_vq_fetch);
 
 /**
+ * ferry_vq_make_room - have room for one more completed chain
+ * @vq: the queue being served or drained
+ *
+ * For a back end that has taken more chains than the vring's capacity. If the ring cannot
+ * be written, those that are done are lost.
+ */
+void ferry_vq_make_room(struct ferry_vq *vq)
+{
+	if (unlikely(!ferry_vring_done_room(&vq->vring)) && ferry_vq_push(vq))
+		vq->vring.nr_done = 0;
+}
+EXPORT_SYMBOL_GPL(ferry_vq_make_room);
+
+/**
  * ferry_vq_push - hand completed chains to the driver, and signal if it asks
  * @vq: the queue being served
  *
@@ -158,9 +172,7 @@ int ferry_vq_push(struct ferry_vq *vq)
 		return 0;
 	err = vr->ops->publish(vr);
 	if (unlikely(err)) {
-		/* They stay done, for ferry_vq_settle(), unless the caller needs the room. */
-		if (!ferry_vring_done_room(vr))
-			vr->nr_done = 0;
+		/* They stay done, for ferry_vq_settle(). */
 		goto fault;
 	}
 	vq->stats.chains += vr->nr_done;

@@ -171,6 +171,7 @@ void ferry_vq_reset(struct ferry_vq *vq);
 void ferry_vq_work(struct ferry_work *work);
 void ferry_vq_work_at_kick(struct ferry_vq *vq);
 int ferry_vq_fetch(struct ferry_vq *vq, unsigned int want);
+void ferry_vq_make_room(struct ferry_vq *vq);
 int ferry_vq_push(struct ferry_vq *vq);
 bool ferry_vq_idle(struct ferry_vq *vq);
 bool ferry_vq_busy_poll(struct ferry_vq *vq, bool (*ready)(struct ferry_vq *vq));

@@ -71,23 +71,24 @@ void ferry_vq_drain(struct ferry_vq *vq)
 
 /*
  * Chains that were served when the ring's memory was gone for a moment: hand them
- * to the driver now, or it would never see them again. If the memory is still
- * gone, or the owner is, nobody waits for them.
+ * to the driver now, or it would never see them again. Return: 0, or -EFAULT if the
+ * memory is still gone, or not ours.
  */
-static void ferry_vq_settle(struct ferry_vq *vq)
+static int ferry_vq_settle(struct ferry_vq *vq)
 {
 	struct ferry_vring *vr = &vq->vring;
 
-	if (likely(!vq->backend || !vr->nr_done) || current->mm != vq->dev->mm)
-		return;
-	if (!vr->ops->publish(vr)) {
-		vq->stats.chains += vr->nr_done;
-		if (vq->call) {
-			vq->stats.signals++;
-			eventfd_signal(vq->call);
-		}
-	}
+	if (likely(!vq->backend || !vr->nr_done))
+		return 0;
+	if (current->mm != vq->dev->mm || vr->ops->publish(vr))
+		return -EFAULT;
+	vq->stats.chains += vr->nr_done;
 	vr->nr_done = 0;
+	if (vq->call) {
+		vq->stats.signals++;
+		eventfd_signal(vq->call);
+	}
+	return 0;
 }
 
 static void ferry_vq_save_position(struct ferry_vq *vq)
@@ -138,7 +139,8 @@ int ferry_vq_start(struct ferry_vq *vq, void *backend)
 		vq->backend = backend;
 		return 0;
 	}
-	ferry_vq_settle(vq);
+	if (ferry_vq_settle(vq))
+		return -EFAULT;
 	ferry_vq_save_position(vq);
 	if (!ferry_vq_check(vq))
 		return -EFAULT;
@@ -168,6 +170,7 @@ void ferry_vq_stop(struct ferry_vq *vq)
 	if (!vq->backend)
 		return;
 	ferry_vq_drain(vq);
+	/* If the memory is still gone, or the owner is, nobody waits for them. */
 	ferry_vq_settle(vq);
 	ferry_vq_save_position(vq);
 	vq->backend = NULL;
@@ -229,6 +232,8 @@ static void ferry_vq_get_base(struct ferry_vq *vq, struct vhost_vring_state *s)
 	u64 features = vq->backend ? vq->cfg.features : vq->dev->features;
 
 	ferry_vq_drain(vq);
+	/* What is handed back later moves the position. */
+	ferry_vq_settle(vq);
 	ferry_vq_save_position(vq);
 	s->num = vq->cfg.avail;
 	if (features & BIT_ULL(VIRTIO_F_RING_PACKED))
