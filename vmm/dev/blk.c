@@ -67,14 +67,36 @@ static void blk_config_write(struct virtio_dev *v, u32 off, const void *buf, u32
 	blk_update(b);
 }
 
+/* Have the capacity that bytes make; returns whether it is another one. */
+static bool blk_set_bytes(struct blk_dev *b, u64 bytes)
+{
+	u64 capacity = ALIGN_DOWN(bytes, b->disk.block_size) >> FERRY_BLK_SECTOR_SHIFT;
+	bool other = capacity != b->disk.capacity;
+
+	b->disk.capacity = capacity;
+	return other;
+}
+
+static u64 blk_bytes(const struct blk_dev *b)
+{
+	return b->ops->capacity(b->backend) << FERRY_BLK_SECTOR_SHIFT;
+}
+
+/* A file that got shorter unseen is no longer as large as was said. */
 static int blk_start(struct virtio_dev *v)
 {
 	struct blk_dev *b = to_blk(v);
+	bool other;
+	int ret;
 
 	if (!v->queue[0].enabled)
 		return -EINVAL;
 	blk_set_flags(b);
-	return b->ops->start(b->backend, v, &b->disk);
+	other = blk_set_bytes(b, blk_bytes(b));
+	ret = b->ops->start(b->backend, v, &b->disk);
+	if (!ret && other)
+		virtio_config_changed(v);
+	return ret;
 }
 
 static void blk_stop(struct virtio_dev *v)
@@ -102,6 +124,8 @@ static int blk_resume(struct virtio_dev *v)
 {
 	struct blk_dev *b = to_blk(v);
 
+	/* Who is paused takes it and does not begin yet. */
+	blk_refresh(b);
 	return b->ops->resume(b->backend);
 }
 
@@ -215,12 +239,10 @@ void blk_destroy(struct blk_dev *b)
 
 int blk_resize(struct blk_dev *b, u64 bytes)
 {
-	u64 capacity = ALIGN_DOWN(bytes, b->disk.block_size) >> FERRY_BLK_SECTOR_SHIFT;
 	int ret;
 
-	if (capacity == b->disk.capacity)
+	if (!blk_set_bytes(b, bytes))
 		return 0;
-	b->disk.capacity = capacity;
 	ret = blk_update(b);
 	if (!ret)
 		virtio_config_changed(&b->v);
@@ -229,5 +251,5 @@ int blk_resize(struct blk_dev *b, u64 bytes)
 
 int blk_refresh(struct blk_dev *b)
 {
-	return blk_resize(b, b->ops->capacity(b->backend) << FERRY_BLK_SECTOR_SHIFT);
+	return blk_resize(b, blk_bytes(b));
 }

@@ -377,6 +377,35 @@ TEST_F(disk, its_size_follows_the_file)
 	EXPECT_EQ(0, blk_payload(g, 0)[8191]);
 }
 
+static u64 disk_capacity(struct blk_rig *g)
+{
+	struct virtio_blk_config c;
+
+	g->b.v.ops->config_read(&g->b.v, 0, &c, sizeof(c));
+	return c.capacity;
+}
+
+/* Nobody said so: it is noticed where the disk is given anew. */
+TEST_F(disk, its_file_got_shorter_unseen)
+{
+	struct blk_rig *g = &self->g;
+
+	if (variant->loop)
+		SKIP(return, "a device stays as it is");
+	virtio_pause(&g->b.v);
+	ASSERT_EQ(0, truncate(g->path, DISK / 2));
+	virtio_resume(&g->b.v);
+	testvm_run_loop(&g->t);
+	EXPECT_FALSE(g->b.v.status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_EQ(DISK / 1024, disk_capacity(g));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, blk_do(g, VIRTIO_BLK_T_IN, DISK / 1024, 4096));
+	ASSERT_EQ(0, truncate(g->path, DISK / 4));
+	ASSERT_TRUE(blk_rig_up(g, variant->packed, 0));
+	EXPECT_EQ(DISK / 2048, disk_capacity(g));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_do(g, VIRTIO_BLK_T_IN, 0, 4096));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, blk_do(g, VIRTIO_BLK_T_IN, DISK / 2048, 4096));
+}
+
 TEST_F(disk, the_write_cache_is_switched_under_load)
 {
 	const u32 wce = offsetof(struct virtio_blk_config, wce);
