@@ -7,6 +7,8 @@
 #include "export.h"
 #include "p9.h"
 #include "test.h"
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -166,6 +168,24 @@ static int lock(struct p9 *p, uint32_t fid, uint8_t type, uint64_t start, uint64
 			  start, len, P9_U64(proc), client);
 
 	return err ? err : (int)p9_get(p, 1);
+}
+
+/* Times that are given are changes, as the mode is; those of a write are not. */
+TEST_F(semantics, times_of_what_may_only_grow)
+{
+	const uint32_t times = FERRY_P9_SET_MTIME | FERRY_P9_SET_MTIME_SET;
+	const uint32_t now = FERRY_P9_SET_ATIME | FERRY_P9_SET_MTIME;
+	int flags = FS_APPEND_FL, none = 0, fd;
+
+	ASSERT_EQ(0, make(&self->p, 1, "f", FERRY_P9_O_RDWR, 0600));
+	fd = open(export_path("export/f"), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	TEST_REQUIRE(!ioctl(fd, FS_IOC_SETFLAGS, &flags), "no such files here");
+	EXPECT_EQ(-EPERM, p9_setattr(&self->p, 1, times, 0, 0, 0, 0));
+	EXPECT_EQ(0, p9_setattr(&self->p, 1, now, 0, 0, 0, 0));
+	ASSERT_EQ(0, ioctl(fd, FS_IOC_SETFLAGS, &none));
+	EXPECT_EQ(0, p9_setattr(&self->p, 1, times, 0, 0, 0, 0));
+	close(fd);
 }
 
 TEST_F(semantics, locks_exclude_and_go_with_their_owner)

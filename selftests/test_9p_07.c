@@ -171,6 +171,20 @@ TEST_F(legacy, a_directory_that_was_moved_out_is_not_listed)
 	EXPECT_GT(0, p9_read(&self->p, 1, 0, buf, sizeof(buf)));
 }
 
+/* It is made and opened at once, and its maker need not be allowed to open it again. */
+TEST_F(legacy, a_directory_that_nobody_may_read)
+{
+	TEST_REQUIRE(variant->model == FERRY_9P_MODEL_PASSTHROUGH, "the host judges the VMM");
+	ASSERT_EQ(0, chmod(export_path("export"), 0777));
+	ASSERT_EQ(0, p9_attach(&self->p, 10, 1000));
+	ASSERT_EQ(0, p9_walk(&self->p, 10, 11, NULL));
+	EXPECT_EQ(0, p9_call(&self->p, FERRY_P9_TCREATE, "4s41s", P9_U64(11), "d",
+			     P9_U64(0300 | FERRY_P9_DMDIR), P9_U64(FERRY_P9_OREAD), ""));
+	ASSERT_EQ(0, p9_walk(&self->p, 10, 12, "d"));
+	EXPECT_EQ(-EACCES, p9_call(&self->p, FERRY_P9_TOPEN, "41", P9_U64(12),
+				   P9_U64(FERRY_P9_OREAD)));
+}
+
 TEST_F(legacy, directories)
 {
 	unsigned int seen = 0;

@@ -170,6 +170,9 @@ static int ferry_9p_change_host(struct ferry_9p *p9, const struct path *path, st
 	attr->ia_mode = (attr->ia_mode & S_IALLUGO) | (inode->i_mode & ~S_IALLUGO);
 	if (attr->ia_valid & (ATTR_UID | ATTR_GID))
 		ferry_9p_kill_bits(path, attr);
+	/* Not of what is immutable or may only grow. */
+	if (attr->ia_valid & (ATTR_ATIME_SET | ATTR_MTIME_SET))
+		attr->ia_valid |= ATTR_TIMES_SET;
 	err = notify_change(mnt_idmap(path->mnt), path->dentry, attr, NULL);
 	inode_unlock(inode);
 	mnt_drop_write(path->mnt);

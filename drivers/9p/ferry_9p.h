@@ -337,6 +337,8 @@ int ferry_9p_rename_fid(struct ferry_9p *p9, struct ferry_9p_fid *fid, const str
 
 /* open.c */
 int ferry_9p_open(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags);
+int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags, bool fresh,
+		    struct kstat *st);
 int ferry_9p_create(struct ferry_9p_req *req, u32 flags, const struct ferry_9p_node *node,
 		    struct kstat *st);
 

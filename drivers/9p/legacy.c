@@ -133,6 +133,7 @@ static int ferry_9p_legacy_node(struct ferry_9p_req *req, struct ferry_9p_node *
 static int ferry_9p_legacy_make(struct ferry_9p_req *req, const struct ferry_9p_node *node,
 				struct kstat *st)
 {
+	const u32 flags = FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY;
 	struct ferry_9p *p9 = req->p9;
 	struct ferry_9p_fid *fid;
 	struct path made;
@@ -146,11 +147,9 @@ static int ferry_9p_legacy_make(struct ferry_9p_req *req, const struct ferry_9p_
 	err = ferry_9p_make(p9, &req->fid->path, &req->m.s[0], node, &made);
 	if (!err) {
 		ferry_9p_fid_point(fid, &made);
-		if (S_ISDIR(node->mode))
-			err = ferry_9p_open(req, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
-		if (!err)
-			err = ferry_9p_stat(p9, &fid->path, st);
-		if (!err)
+		err = S_ISDIR(node->mode) ? ferry_9p_become(req, fid, flags, true, st) :
+		      ferry_9p_stat(p9, &fid->path, st);
+		if (!err && !S_ISDIR(node->mode))
 			err = ferry_9p_fid_replace(p9, req->fid, fid);
 	}
 	ferry_9p_fid_put(p9, fid);

@@ -204,8 +204,8 @@ static int ferry_9p_have(struct ferry_9p_req *req, u32 flags, const struct ferry
 }
 
 /* @fid becomes the file, open, and takes the number of the request's. @fresh: just made. */
-static int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags,
-			   bool fresh, struct kstat *st)
+int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags, bool fresh,
+		    struct kstat *st)
 {
 	struct ferry_9p *p9 = req->p9;
 	struct file *file;

@@ -110,6 +110,18 @@ static int legacy_new(struct p9loop_req *req, struct p9loop_new *new)
 	return 0;
 }
 
+/* Whoever made a directory has it open, whatever its mode. */
+static int legacy_open_made(struct p9loop_req *req, struct p9loop_fid *fid)
+{
+	struct p9loop_ident as = req->t->now;
+	int err = p9loop_become_own(req->t), back;
+
+	if (!err)
+		err = p9loop_open(req, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
+	back = p9loop_become_ident(req->t, &as);
+	return err ?: back;
+}
+
 /* What is no file is made, and the fid then names it; a directory is opened as well. */
 static int legacy_make(struct p9loop_req *req, const struct p9loop_new *new, struct statx *st)
 {
@@ -126,7 +138,7 @@ static int legacy_make(struct p9loop_req *req, const struct p9loop_new *new, str
 	if (!err) {
 		p9loop_fid_point(fid, made);
 		if (S_ISDIR(new->mode))
-			err = p9loop_open(req, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
+			err = legacy_open_made(req, fid);
 		if (!err)
 			err = p9loop_stat(req->s, fid->node, st);
 		if (!err)

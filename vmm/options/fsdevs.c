@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "9p/p9_session_core.h"
 #include "config.h"
 
 /* -virtfs: a directory and its device in one. The directory comes first: see below. */
@@ -41,9 +42,9 @@ struct virtfs_config {
 	{ "squash", OPT_STRING, FSDEV(squash), .def = "none",		\
 	  .help = "passthrough: none, root or all users become uid and gid" }, \
 	{ "uid", OPT_UINT, FSDEV(uid), .def = "4294967295",		\
-	  .help = "owner of squashed or mapped files; ferry's own" },	\
+	  .help = "owner of mapped files; ferry's own; of squashed ones nobody" },	\
 	{ "gid", OPT_UINT, FSDEV(gid), .def = "4294967295",		\
-	  .help = "group of squashed or mapped files; ferry's own" },	\
+	  .help = "group of mapped files; ferry's own; of squashed ones nobody" },	\
 	{ "guest_checks", OPT_BOOL, FSDEV(guest_checks), .def = "off",	\
 	  .help = "passthrough: the guest judges modes and access lists" }, \
 	{ "msize", OPT_SIZE, FSDEV(msize), 4096, 1 << 20, .def = "512K", \
@@ -151,6 +152,13 @@ static int fsdev_check_squash(struct fsdev_config *f, struct error *e)
 	else if (strcmp(f->squash, "none"))
 		return error_set(e, EINVAL, "invalid squash property '%s': there are none, root "
 				 "and all", f->squash);
+	/* Ferry's own, which is mostly root's, would squash nothing. */
+	if (strcmp(f->squash, "none")) {
+		if (f->uid == FERRY_9P_SELF)
+			f->uid = FERRY_P9_NOBODY;
+		if (f->gid == FERRY_9P_SELF)
+			f->gid = FERRY_P9_NOBODY;
+	}
 	if (f->guest_checks)
 		f->flags |= FERRY_9P_F_GUEST_CHECKS;
 	if (f->readonly)

@@ -120,6 +120,8 @@ TEST_F(words, keys_become_flags_and_limits)
 	TAKES(FS "security_model=passthrough,squash=all");
 	f = self->c.fsdev[0];
 	EXPECT_EQ(FERRY_9P_F_ALL_SQUASH, f->flags);
+	EXPECT_EQ(65534, f->uid);
+	EXPECT_EQ(65534, f->gid);
 	TAKES(FS "security_model=mapped,fmode=0644,dmode=0755,uid=33,multidevs=remap,squash=none");
 	f = self->c.fsdev[0];
 	EXPECT_EQ(0644, f->fmode);
