@@ -412,6 +412,69 @@ static void killed_child(const struct disk *disk, const struct ring_layout *l, i
 		pause();
 }
 
+#define RANGES	64
+
+static void discarding_child(const struct disk *disk, const struct ring_layout *l, int ready)
+{
+	struct virtio_blk_discard_write_zeroes *range;
+	struct blk_options o = { .layout = *l };
+	struct disk mine = *disk;
+	struct blk_req r = { VIRTIO_BLK_T_DISCARD, 0, BLK_AT(1), RANGES * sizeof(*range) };
+	struct blk b;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	check_ok(__blk_init(&b, &mine, &o), "a device");
+	blk_start(&b);
+	range = blk_mem(&b, r.at);
+	for (unsigned int i = 0; i < RANGES; i++)
+		range[i] = (struct virtio_blk_discard_write_zeroes){ 16 * i, 8, 0 };
+	check_ok(blk_add(&b, 0, &r, 0), "room for a request");
+	dev_publish(&b.g.dev, 0, &b.g.ring[0]);
+	/* The first range is gone. */
+	while (disk_filled(&mine, 0, 512, 8))
+		usleep(1000);
+	check(write(ready, "x", 1) == 1, "a pipe");
+	for (;;)
+		pause();
+}
+
+/* What takes long, as a guest likes, is not seen to its end when nobody waits for it. */
+TEST_F(slow, owner_killed_amid_a_discard)
+{
+	int pipes[2], status;
+	pid_t pid;
+	char c;
+
+	TEST_REQUIRE(self->disk.o.kind == DISK_NULL, "ranges take no time");
+	/* The disk of the fixture does not discard. */
+	blk_destroy(&self->b);
+	disk_free(&self->disk);
+	struct disk_options o = { .kind = DISK_NULL, .delay_ns = SLOW_NS, .discard = true };
+
+	DISK_MAKE(&self->disk, &o);
+	struct blk_options plain = { .layout = variant->l };
+
+	BLK_INIT(&self->b, &self->disk, &plain);
+	blk_start(&self->b);
+	blk_fill(blk_mem(&self->b, BLK_AT(1)), RANGES * 8192, 0, 8);
+	struct blk_req all = { T_OUT, 0, BLK_AT(1), RANGES * 8192 };
+
+	ASSERT_EQ(S_OK, blk_do(&self->b, 0, &all));
+	blk_destroy(&self->b);
+	ASSERT_EQ(0, pipe(pipes));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		discarding_child(&self->disk, &variant->l, pipes[1]);
+	close(pipes[1]);
+	ASSERT_EQ(1, read(pipes[0], &c, 1));
+	close(pipes[0]);
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_FALSE(disk_filled(&self->disk, 0, 512, 8));
+	EXPECT_TRUE(disk_filled(&self->disk, 16 * (RANGES - 1), 4096, 8));
+}
+
 TEST_F(slow, owner_killed_with_requests_in_flight)
 {
 	blk_destroy(&self->b);

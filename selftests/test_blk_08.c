@@ -433,4 +433,64 @@ TEST(an_owner_with_little_memory)
 	shell("rmdir /sys/fs/cgroup/ferry-test");
 }
 
+/* --- an owner in cgroups ------------------------------------------------------------------ */
+
+#define CHARGED_MB	8
+
+/* KiB of page cache on the account of the test's cgroup. */
+static unsigned long charged_kb(void)
+{
+	FILE *f = fopen("/sys/fs/cgroup/ferry-test/memory.stat", "re");
+	unsigned long bytes = 0;
+	char line[128];
+
+	check(f, "memory.stat");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "file %lu", &bytes) == 1)
+			break;
+	fclose(f);
+	return bytes >> 10;
+}
+
+/* Writes through the page cache block, thus run in the pool. */
+static void charged_child(const struct disk *disk)
+{
+	struct blk_options o = { .layout = { .num = 256 } };
+	struct disk mine = *disk;
+	unsigned long before;
+	struct blk b;
+
+	check(!shell("echo %d >/sys/fs/cgroup/ferry-test/cgroup.procs", getpid()), "a cgroup");
+	check_ok(__blk_init(&b, &mine, &o), "a device");
+	blk_start(&b);
+	before = charged_kb();
+	for (unsigned int i = 0; i < CHARGED_MB * 16; i++)
+		check(blk_write(&b, 128 * i, BLK_AT(1), 65536) == S_OK, "a write");
+	printf("# %lu KiB were charged, %lu KiB before\n", charged_kb(), before);
+	fflush(stdout);
+	_exit(charged_kb() < before + CHARGED_MB * 1024);
+}
+
+TEST(the_owner_is_charged_for_the_page_cache)
+{
+	struct disk_options o = { .kind = DISK_BLOCK_CACHED };
+	struct disk disk;
+	int status;
+	pid_t pid;
+
+	TEST_REQUIRE(!access(DEV_BLK_PATH, F_OK), "no " DEV_BLK_PATH);
+	shell("mkdir /sys/fs/cgroup/ferry-test");
+	shell("echo +memory >/sys/fs/cgroup/cgroup.subtree_control");
+	TEST_REQUIRE(!access("/sys/fs/cgroup/ferry-test/memory.stat", R_OK), "no memory cgroups");
+	DISK_MAKE(&disk, &o);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		charged_child(&disk);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	disk_free(&disk);
+	shell("rmdir /sys/fs/cgroup/ferry-test");
+}
+
 TEST_HARNESS_MAIN

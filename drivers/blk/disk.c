@@ -4,9 +4,11 @@
  * reaches it and the limits that requests are held to. Runs in the ioctl of the
  * device's user; takes no lock.
  */
+#include <linux/cgroup.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/log2.h>
+#include <linux/memcontrol.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
@@ -247,6 +249,23 @@ static int ferry_blk_disk_init(struct ferry_blk_disk *disk, struct ferry_blk_bac
 	return 0;
 }
 
+/* What the pool does for the disk is on the account of whoever gives it to us. */
+static void ferry_blk_disk_charge(struct ferry_blk_disk *disk)
+{
+	disk->memcg = get_mem_cgroup_from_mm(current->mm);
+#ifdef CONFIG_BLK_CGROUP
+	disk->blkcg = task_get_css(current, io_cgrp_id);
+#endif
+}
+
+static void ferry_blk_disk_uncharge(struct ferry_blk_disk *disk)
+{
+	mem_cgroup_put(disk->memcg);
+#ifdef CONFIG_BLK_CGROUP
+	css_put(disk->blkcg);
+#endif
+}
+
 /**
  * ferry_blk_disk_create - make a disk of an open file
  * @b: what user space asks for; the rest is filled in
@@ -271,8 +290,10 @@ struct ferry_blk_disk *ferry_blk_disk_create(struct ferry_blk_backend *b, u64 fe
 	b->io_opt = 0;
 	b->align_offset = 0;
 	err = ferry_blk_disk_init(disk, b, features);
-	if (!err)
+	if (!err) {
+		ferry_blk_disk_charge(disk);
 		return disk;
+	}
 	fput(disk->file);
 free:
 	kfree(disk);
@@ -284,6 +305,7 @@ void ferry_blk_disk_destroy(struct ferry_blk_disk *disk)
 {
 	if (!disk)
 		return;
+	ferry_blk_disk_uncharge(disk);
 	fput(disk->file);
 	kfree(disk);
 }

@@ -71,6 +71,8 @@ struct ferry_blk_disk {
 	const struct ferry_blk_engine *engine;
 	struct file *file;
 	struct block_device *bdev;	/* NULL: a regular file */
+	struct mem_cgroup *memcg;	/* of whoever gave the file; with references */
+	struct cgroup_subsys_state *blkcg;
 	struct ferry_blk_limits limits;
 	blk_opf_t write_opf;		/* of bios that write */
 	u32 mem_mask;			/* memory alignment - 1 that needs no bounce buffer */
@@ -143,6 +145,7 @@ struct ferry_blk_queue {
 	int reaper;			/* enum ferry_blk_reaper, written under vq.mutex */
 	bool quick;			/* the disk can refuse to wait, written under vq.mutex */
 	bool alone;			/* the last request came so, and small; the same */
+	bool orphan;			/* the owner dies: what takes long is not finished */
 	wait_queue_head_t wait;
 
 	/* All below under vq.mutex. */

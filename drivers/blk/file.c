@@ -157,8 +157,9 @@ static void ferry_blk_file_flush(struct ferry_blk_req *req)
 }
 
 /* Write zeroes where the file system has no better way. */
-static int ferry_blk_file_zero(struct file *file, loff_t pos, u64 bytes)
+static int ferry_blk_file_zero(const struct ferry_blk_req *req, loff_t pos, u64 bytes)
 {
+	struct file *file = req->q->disk->file;
 	struct bio_vec bvec[FERRY_BLK_ZERO_PAGES];
 	struct kiocb iocb;
 	ssize_t ret = 0;
@@ -184,6 +185,8 @@ static int ferry_blk_file_zero(struct file *file, loff_t pos, u64 bytes)
 			ret = -EIO;
 		if (ret > 0)
 			bytes -= ret;
+		if (READ_ONCE(req->q->orphan))
+			ret = -EINTR;
 		cond_resched();
 	}
 	return min_t(ssize_t, ret, 0);
@@ -204,7 +207,7 @@ static int ferry_blk_file_range(struct ferry_blk_req *req, const struct ferry_bl
 	err = vfs_fallocate(disk->file, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, pos, bytes);
 	if (err != -EOPNOTSUPP)
 		return err;
-	return ferry_blk_file_zero(disk->file, pos, bytes);
+	return ferry_blk_file_zero(req, pos, bytes);
 }
 
 const struct ferry_blk_engine ferry_blk_file_engine = {

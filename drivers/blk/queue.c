@@ -8,7 +8,10 @@
  * context: it puts the request on q->done and sees to it that somebody looks there.
  */
 #include <linux/cred.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "../vring/copy.h"
@@ -66,10 +69,16 @@ static void ferry_blk_pool_work(struct work_struct *work)
 {
 	struct ferry_blk_req *req = container_of(work, struct ferry_blk_req, work);
 	/* The disk outlives the request until the pool is flushed: see ferry_blk_drop(). */
-	const struct cred *cred = get_cred(req->q->disk->file->f_cred), *old;
+	const struct ferry_blk_disk *disk = req->q->disk;
+	const struct cred *cred = get_cred(disk->file->f_cred), *old;
+	struct mem_cgroup *memcg;
 
 	old = override_creds(cred);
+	memcg = set_active_memcg(disk->memcg);
+	kthread_associate_blkcg(disk->blkcg);
 	req->job(req);
+	kthread_associate_blkcg(NULL);
+	set_active_memcg(memcg);
 	revert_creds(old);
 	put_cred(cred);
 }
@@ -77,7 +86,8 @@ static void ferry_blk_pool_work(struct work_struct *work)
 /**
  * ferry_blk_req_defer - go on with a request in the pool
  * @req: the request; nobody else touches it until @job runs
- * @job: what to do there, with the rights of whoever opened the file; may block
+ * @job: what to do there, with the rights of whoever opened the file, in the cgroups of
+ *	whoever gave it to us; may block
  *
  * Any context.
  */
@@ -97,9 +107,12 @@ static void ferry_blk_range_job(struct ferry_blk_req *req)
 	int err = 0;
 	u32 i;
 
-	for (i = 0; i < req->nr_range && !err; i++)
-		if (req->range[i].num_sectors)
+	for (i = 0; i < req->nr_range && !err; i++) {
+		if (READ_ONCE(req->q->orphan))
+			err = -EINTR;
+		else if (req->range[i].num_sectors)
 			err = disk->engine->range(req, &req->range[i]);
+	}
 	if (!err && disk->writethrough)
 		err = vfs_fsync(disk->file, 1);
 	if (!err)
@@ -431,12 +444,17 @@ bool ferry_blk_run(struct ferry_vq *vq)
 
 static void ferry_blk_await(struct ferry_blk_queue *q)
 {
-	if (list_empty(&q->polled)) {
-		wait_event(q->wait, !llist_empty(&q->done));
-	} else {
+	if (!list_empty(&q->polled)) {
 		ferry_blk_bdev_poll(q);
 		cond_resched();
+		return;
 	}
+	if (current->mm == q->vq.dev->mm &&
+	    !wait_event_killable(q->wait, !llist_empty(&q->done)))
+		return;
+	/* When the owner dies nobody waits for answers, only for the end. */
+	WRITE_ONCE(q->orphan, true);
+	wait_event(q->wait, !llist_empty(&q->done));
 }
 
 /**
@@ -483,6 +501,7 @@ static int ferry_blk_reqs_alloc(struct ferry_blk_queue *q)
 	if (!q->reqs)
 		return -ENOMEM;
 	q->free = NULL;
+	q->orphan = false;
 	for (i = 0; i < n; i++) {
 		struct ferry_blk_req *req = &q->reqs[i];
 
