@@ -134,7 +134,7 @@ static int drive_start(void *backend, struct virtio_dev *v, const struct ferry_b
 	d->paused = false;
 	if (!d->use_vhost)
 		return blkloop_start(&d->loop, v, disk);
-	ret = vhost_blk_start(&d->vhost, v, disk);
+	ret = vhost_blk_start(&d->vhost, v, disk, d->cfg->poll_us);
 	if (!ret)
 		return 0;
 	ret = drive_fall_back(d, ret);

@@ -29,6 +29,7 @@ struct drive_config {
 	enum tri vhost;
 	bool vhostforce;
 	char *vhostdev;
+	u32 poll_us;		/* of vhost */
 
 	/* Concluded from these by options/. */
 	struct drive_cache cache;

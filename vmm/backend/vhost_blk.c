@@ -65,9 +65,10 @@ static void vhost_blk_spread(const struct vhost *vh, unsigned int queue)
 }
 
 int vhost_blk_start(struct vhost *vh, struct virtio_dev *v,
-		    const struct ferry_blk_backend *disk)
+		    const struct ferry_blk_backend *disk, u32 poll_us)
 {
 	unsigned int i, served = 0;
+	struct error e;
 	int ret;
 
 	ret = vhost_begin(vh, v, v->acked & vh->features);
@@ -78,6 +79,8 @@ int vhost_blk_start(struct vhost *vh, struct virtio_dev *v,
 		if (!ret && served++)
 			vhost_blk_spread(vh, i);
 	}
+	if (!ret)
+		ret = vhost_set_poll(vh, v->n_queues, poll_us, &e);
 	if (!ret)
 		ret = vhost_blk_update(vh, disk);
 	if (ret)

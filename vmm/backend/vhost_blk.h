@@ -14,11 +14,12 @@ int vhost_blk_probe(const struct vhost *vh, struct ferry_blk_backend *disk, stru
  * @vh: the device
  * @v: the virtio device, whose driver is ready
  * @disk: what the requests are for
+ * @poll_us: how long the kernel spins before it lets a queue sleep
  *
  * Return: 0, or a negative errno with everything as it was.
  */
 int vhost_blk_start(struct vhost *vh, struct virtio_dev *v,
-		    const struct ferry_blk_backend *disk);
+		    const struct ferry_blk_backend *disk, u32 poll_us);
 
 /* Flags or capacity of the disk changed. */
 int vhost_blk_update(const struct vhost *vh, const struct ferry_blk_backend *disk);

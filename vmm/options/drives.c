@@ -47,6 +47,8 @@ static const struct opt_row drive_rows[] = {
 	  .help = "fail rather than serve it in user space" },
 	{ "vhostdev", OPT_STRING, DRIVE(vhostdev), .def = "/dev/ferry-blk",
 	  .help = "vhost device" },
+	{ "poll-us", OPT_UINT, DRIVE(poll_us), 0, 1000000, .def = "0",
+	  .help = "microseconds that the kernel spins before a queue sleeps" },
 };
 
 const struct opt_table drive_table = {
