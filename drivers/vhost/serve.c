@@ -144,20 +144,6 @@ int ferry_vq_fetch(struct ferry_vq *vq, unsigned int want)
 EXPORT_SYMBOL_GPL(ferry_vq_fetch);
 
 /**
- * ferry_vq_make_room - have room for one more completed chain
- * @vq: the queue being served or drained
- *
- * For a back end that has taken more chains than the vring's capacity. If the ring cannot
- * be written, those that are done are lost.
- */
-void ferry_vq_make_room(struct ferry_vq *vq)
-{
-	if (unlikely(!ferry_vring_done_room(&vq->vring)) && ferry_vq_push(vq))
-		vq->vring.nr_done = 0;
-}
-EXPORT_SYMBOL_GPL(ferry_vq_make_room);
-
-/**
  * ferry_vq_push - hand completed chains to the driver, and signal if it asks
  * @vq: the queue being served
  *

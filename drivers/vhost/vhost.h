@@ -171,11 +171,23 @@ void ferry_vq_reset(struct ferry_vq *vq);
 void ferry_vq_work(struct ferry_work *work);
 void ferry_vq_work_at_kick(struct ferry_vq *vq);
 int ferry_vq_fetch(struct ferry_vq *vq, unsigned int want);
-void ferry_vq_make_room(struct ferry_vq *vq);
 int ferry_vq_push(struct ferry_vq *vq);
 bool ferry_vq_idle(struct ferry_vq *vq);
 bool ferry_vq_busy_poll(struct ferry_vq *vq, bool (*ready)(struct ferry_vq *vq));
 __printf(2, 3) void ferry_vq_error(struct ferry_vq *vq, const char *fmt, ...);
+
+/**
+ * ferry_vq_make_room - have room for one more completed chain
+ * @vq: the queue being served or drained
+ *
+ * For a back end that takes more chains than the vring's capacity. If the ring cannot be
+ * written, those that are done are lost.
+ */
+static inline void ferry_vq_make_room(struct ferry_vq *vq)
+{
+	if (unlikely(!ferry_vring_done_room(&vq->vring)) && ferry_vq_push(vq))
+		vq->vring.nr_done = 0;
+}
 
 /* kicker.c */
 struct ferry_kicker *ferry_kicker_create(struct ferry_vq *vq);
