@@ -226,6 +226,7 @@ int vm_create(struct vm **out, struct config *cfg, vm_say say, struct error *e)
 	vm->say = say;
 	vm->boot.kernel_fd = -1;
 	vm->boot.initrd_fd = -1;
+	vm->boot.unpacked_fd = -1;
 	vm->signal_fd = -1;
 	vm->ejected_fd = -1;
 	vm->serial.irq_fd = -1;

@@ -102,8 +102,10 @@ static int netloop_init_queue(struct netloop *nl, struct netloop_queue *q, unsig
 static int netloop_spawn(struct netloop *nl, struct netloop_queue *q, void *(*run)(void *),
 			 void *arg)
 {
-	int ret = threads_start(&nl->m->threads, THREAD_NET, run, arg, &q->thread);
+	int ret;
 
+	q->stop = false;
+	ret = threads_start(&nl->m->threads, THREAD_NET, run, arg, &q->thread);
 	q->started = !ret;
 	return ret;
 }
@@ -149,6 +151,8 @@ void netloop_pause(struct netloop *nl)
 {
 	eventfd_t n;
 
+	__atomic_store_n(&netloop_rx_queue(nl->rx)->stop, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&netloop_tx_queue(nl->tx)->stop, true, __ATOMIC_RELAXED);
 	eventfd_write(nl->stop_fd, 1);
 	netloop_join(netloop_rx_queue(nl->rx));
 	netloop_join(netloop_tx_queue(nl->tx));

@@ -17,10 +17,17 @@ struct netloop_queue {
 	u64 features;
 	pthread_t thread;
 	bool started;
+	bool stop;		/* the thread shall end; written by who joins it */
 };
 
 /* Chains handed back before the guest is told, while there are more. */
 #define NETLOOP_BATCH	64U
+
+/* For a thread that does not come to sleep, since the guest sees to that. */
+static inline bool netloop_stopping(const struct netloop_queue *q)
+{
+	return __atomic_load_n(&q->stop, __ATOMIC_RELAXED);
+}
 
 /*
  * Sleep until the tap is ready for @tap_events (0: do not look at it) or, with

@@ -186,7 +186,7 @@ static int rx_finish(struct netloop_rx *rx)
 
 /*
  * Frames until there are no more, or no chains for them. Returns what to wait for:
- * POLLIN for the tap, 0 for the guest, or -EPROTO.
+ * POLLIN for the tap, 0 for the guest, -EPROTO, or -EINTR at the end of the thread.
  */
 static int rx_drain(struct netloop_rx *rx)
 {
@@ -200,8 +200,11 @@ static int rx_drain(struct netloop_rx *rx)
 			if (ret <= 0)
 				return ret;
 		}
-		if (++done % NETLOOP_BATCH == 0)
+		if (++done % NETLOOP_BATCH == 0) {
 			virtio_ring_publish(&rx->q.ring);
+			if (netloop_stopping(&rx->q))
+				return -EINTR;
+		}
 		ret = rx_hold(rx, rx->want);
 		if (ret || !rx->n_chains)
 			return ret;
@@ -238,6 +241,8 @@ void *netloop_rx_thread(void *arg)
 	do {
 		ret = rx_drain(rx);
 		virtio_ring_publish(&rx->q.ring);
+		if (ret == -EINTR || netloop_stopping(&rx->q))
+			return NULL;
 		if (ret < 0) {
 			netloop_broken(&rx->q);
 			return NULL;

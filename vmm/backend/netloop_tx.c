@@ -83,7 +83,7 @@ static int tx_chain(struct netloop_tx *tx, const struct virtio_chain *c)
 	return tx_write(tx, iov, n) ? 0 : -EINTR;
 }
 
-/* Everything there is; 0, or as tx_chain(). */
+/* Everything there is; 0, or as tx_chain(), -EINTR also at the end of the thread. */
 static int tx_drain(struct netloop_tx *tx)
 {
 	struct virtio_ring *r = &tx->q.ring;
@@ -99,11 +99,14 @@ static int tx_drain(struct netloop_tx *tx)
 		virtio_ring_fill(r, &c, 0);
 		if (ret)
 			break;
-		if (++filled % NETLOOP_BATCH == 0)
-			virtio_ring_publish(r);
+		if (++filled % NETLOOP_BATCH)
+			continue;
+		virtio_ring_publish(r);
+		if (netloop_stopping(&tx->q))
+			break;
 	}
 	virtio_ring_publish(r);
-	return ret;
+	return ret >= 0 && netloop_stopping(&tx->q) ? -EINTR : ret;
 }
 
 void *netloop_tx_thread(void *arg)

@@ -237,6 +237,9 @@ void serial_reset(struct serial *s)
 	s->thre_pending = false;
 	s->irq_high = false;
 	s->rx_count = 0;
+	/* Who found no room goes on, too. */
+	if (s->ops)
+		s->ops->resume(s->backend);
 }
 
 void serial_set_backend(struct serial *s, const struct chars_backend_ops *ops, void *backend)

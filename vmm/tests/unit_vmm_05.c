@@ -332,4 +332,40 @@ TEST_F(loop, a_pause_in_the_middle_of_a_frame)
 	EXPECT_EQ(2500, got);
 }
 
+struct flood {
+	struct ring_driver *d;
+	bool end;
+};
+
+/* A driver that is always a ring ahead, with one chain that no frame is in. */
+static void *flood_run(void *arg)
+{
+	struct flood *f = arg;
+	struct vring_avail *avail = ram_ptr(&f->d->t->m.ram, f->d->q->driver, 6);
+	struct vring_used *used = ram_ptr(&f->d->t->m.ram, f->d->q->device, 6);
+
+	while (!__atomic_load_n(&f->end, __ATOMIC_RELAXED))
+		__atomic_store_n(&avail->idx, __atomic_load_n(&used->idx, __ATOMIC_ACQUIRE) + SIZE,
+				 __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* The device stops although it never finds its ring empty. */
+TEST_F(loop, a_flood_does_not_keep_it_from_stopping)
+{
+	const struct ring_piece empty = { BUFFERS, HDR, false };
+	struct flood f = { &self->tx };
+	pthread_t thread;
+
+	if (variant->packed)
+		SKIP(return, "a packed ring is not refilled by one write");
+	ring_driver_add(&self->tx, &empty, 1);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, flood_run, &f));
+	ASSERT_EQ(0, start(&self->nl, &self->v, self->tap[1]));
+	usleep(100000);
+	netloop_stop(&self->nl);
+	__atomic_store_n(&f.end, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+}
+
 TEST_HARNESS_MAIN

@@ -181,6 +181,30 @@ TEST_F(hmp, waiting_can_be_broken_off)
 	close(p[1]);
 }
 
+/* What waits for room at the port comes in after a reset, too. */
+TEST_F(hmp, a_reset_makes_room_at_the_port)
+{
+	struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path, .server = true };
+	struct serial s = { .m = &self->r.t.m, .irq_fd = -1 };
+	struct chardev c;
+	int fd;
+
+	ASSERT_EQ(0, chardev_init(&c, &self->r.t.m, &cfg, -1, &self->r.e));
+	serial_reset(&s);
+	chardev_attach(&c, &s);
+	fd = sock_connect(self->path, &self->r.e);
+	ASSERT_LE(0, fd);
+	EXPECT_STREQ("", rig_ask(&self->r, fd, "abc"));
+	EXPECT_EQ(1, s.rx_count);
+	EXPECT_EQ('a', s.rx[s.rx_head]);
+	serial_reset(&s);
+	EXPECT_STREQ("", rig_ask(&self->r, fd, "d"));
+	EXPECT_EQ(1, s.rx_count);
+	EXPECT_EQ('b', s.rx[s.rx_head]);
+	close(fd);
+	chardev_destroy(&c);
+}
+
 /* A serial port whose other end is a socket, with the monitor behind C-a c. */
 TEST_F(hmp, switches_between_port_and_monitor)
 {
