@@ -60,8 +60,6 @@ struct vhost_task *ferry_vhost_task_create(bool (*fn)(void *data),
 	if (err)
 		goto stop;
 	set_user_nice(vt->task, task_nice(current));
-	/* A cpuset may allow none of these: then its own are right. */
-	set_cpus_allowed_ptr(vt->task, current->cpus_ptr);
 	return vt;
 
 stop:
