@@ -145,7 +145,6 @@ struct ferry_blk_queue {
 	int reaper;			/* enum ferry_blk_reaper, written under vq.mutex */
 	bool quick;			/* the disk can refuse to wait, written under vq.mutex */
 	bool alone;			/* the last request came so, and small; the same */
-	bool orphan;			/* the owner dies: what takes long is not finished */
 	wait_queue_head_t wait;
 
 	/* All below under vq.mutex. */
@@ -166,11 +165,17 @@ struct ferry_blk {
 	struct ferry_blk_queue queue[FERRY_BLK_QUEUES];
 	struct ferry_vq *vqs[FERRY_BLK_QUEUES];
 	struct ferry_blk_disk *disk;	/* of the queues that run; under dev.mutex */
+	bool orphan;			/* the owner dies: what takes long is not finished */
 };
 
 static inline struct ferry_blk_queue *ferry_blk_queue_of(struct ferry_vq *vq)
 {
 	return container_of(vq, struct ferry_blk_queue, vq);
+}
+
+static inline struct ferry_blk *ferry_blk_of(const struct ferry_blk_queue *q)
+{
+	return container_of(q->vq.dev, struct ferry_blk, dev);
 }
 
 /* disk.c */

@@ -185,7 +185,7 @@ static int ferry_blk_file_zero(const struct ferry_blk_req *req, loff_t pos, u64 
 			ret = -EIO;
 		if (ret > 0)
 			bytes -= ret;
-		if (READ_ONCE(req->q->orphan))
+		if (READ_ONCE(ferry_blk_of(req->q)->orphan))
 			ret = -EINTR;
 		cond_resched();
 	}

@@ -93,11 +93,9 @@ static void ferry_blk_pool_work(struct work_struct *work)
  */
 void ferry_blk_req_defer(struct ferry_blk_req *req, void (*job)(struct ferry_blk_req *req))
 {
-	struct ferry_blk *blk = container_of(req->q->vq.dev, struct ferry_blk, dev);
-
 	req->job = job;
 	INIT_WORK(&req->work, ferry_blk_pool_work);
-	queue_work(blk->pool, &req->work);
+	queue_work(ferry_blk_of(req->q)->pool, &req->work);
 }
 
 /* DISCARD, WRITE_ZEROES or SECURE_ERASE, in the pool. */
@@ -108,7 +106,7 @@ static void ferry_blk_range_job(struct ferry_blk_req *req)
 	u32 i;
 
 	for (i = 0; i < req->nr_range && !err; i++) {
-		if (READ_ONCE(req->q->orphan))
+		if (READ_ONCE(ferry_blk_of(req->q)->orphan))
 			err = -EINTR;
 		else if (req->range[i].num_sectors)
 			err = disk->engine->range(req, &req->range[i]);
@@ -453,7 +451,7 @@ static void ferry_blk_await(struct ferry_blk_queue *q)
 	    !wait_event_killable(q->wait, !llist_empty(&q->done)))
 		return;
 	/* When the owner dies nobody waits for answers, only for the end. */
-	WRITE_ONCE(q->orphan, true);
+	WRITE_ONCE(ferry_blk_of(q)->orphan, true);
 	wait_event(q->wait, !llist_empty(&q->done));
 }
 
@@ -501,7 +499,6 @@ static int ferry_blk_reqs_alloc(struct ferry_blk_queue *q)
 	if (!q->reqs)
 		return -ENOMEM;
 	q->free = NULL;
-	q->orphan = false;
 	for (i = 0; i < n; i++) {
 		struct ferry_blk_req *req = &q->reqs[i];
 
@@ -533,6 +530,7 @@ int ferry_blk_queue_start(struct ferry_blk_queue *q, struct ferry_blk_disk *disk
 	int err = 0;
 
 	mutex_lock(&vq->mutex);
+	WRITE_ONCE(ferry_blk_of(q)->orphan, false);
 	if (!vq->backend)
 		err = ferry_blk_reqs_alloc(q);
 	if (!err)
