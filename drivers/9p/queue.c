@@ -129,9 +129,7 @@ static void ferry_9p_req_return(struct ferry_9p_req *req)
 
 	if (req->fault)
 		ferry_vq_error(vq, "message memory is not accessible");
-	if (likely(current->mm == p9->dev.mm))
-		ferry_vq_make_room(vq);
-	else if (!ferry_vring_done_room(&vq->vring))
+	if (unlikely(!ferry_vring_done_room(&vq->vring)) && ferry_9p_push(p9))
 		vq->vring.nr_done = 0;
 	ferry_vring_return(&vq->vring, req->id, req->slots, req->len);
 	vq->stats.bytes += req->payload + req->written;
