@@ -406,23 +406,37 @@ static void hungry_child(const struct disk *disk)
 	_exit(l.fault);
 }
 
+/* A memory cgroup for a child to enter; whether there is one. */
+static bool cgroup_make(void)
+{
+	shell("mkdir /sys/fs/cgroup/ferry-test");
+	shell("echo +memory >/sys/fs/cgroup/cgroup.subtree_control");
+	return !access("/sys/fs/cgroup/ferry-test/memory.stat", R_OK);
+}
+
+/* Its end, as waitpid() tells. */
+static int run_child(void (*child)(const struct disk *disk), const struct disk *disk)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		child(disk);
+	check(pid > 0 && waitpid(pid, &status, 0) == pid, "a child");
+	return status;
+}
+
 TEST(an_owner_with_little_memory)
 {
 	struct disk_options o = { .kind = DISK_NULL };
 	struct disk disk;
 	int status;
-	pid_t pid;
 
 	TEST_REQUIRE(!access(DEV_BLK_PATH, F_OK), "no " DEV_BLK_PATH);
-	shell("mkdir /sys/fs/cgroup/ferry-test");
-	shell("echo +memory >/sys/fs/cgroup/cgroup.subtree_control");
-	TEST_REQUIRE(!shell("echo 6M >/sys/fs/cgroup/ferry-test/memory.max"), "no memory cgroups");
+	TEST_REQUIRE(cgroup_make(), "no memory cgroups");
+	ASSERT_EQ(0, shell("echo 6M >/sys/fs/cgroup/ferry-test/memory.max"));
 	DISK_MAKE(&disk, &o);
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid)
-		hungry_child(&disk);
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	status = run_child(hungry_child, &disk);
 	/* It may be the one that has to go; otherwise every answer was right. */
 	if (WIFEXITED(status)) {
 		EXPECT_EQ(0, WEXITSTATUS(status));
@@ -476,18 +490,11 @@ TEST(the_owner_is_charged_for_the_page_cache)
 	struct disk_options o = { .kind = DISK_BLOCK_CACHED };
 	struct disk disk;
 	int status;
-	pid_t pid;
 
 	TEST_REQUIRE(!access(DEV_BLK_PATH, F_OK), "no " DEV_BLK_PATH);
-	shell("mkdir /sys/fs/cgroup/ferry-test");
-	shell("echo +memory >/sys/fs/cgroup/cgroup.subtree_control");
-	TEST_REQUIRE(!access("/sys/fs/cgroup/ferry-test/memory.stat", R_OK), "no memory cgroups");
+	TEST_REQUIRE(cgroup_make(), "no memory cgroups");
 	DISK_MAKE(&disk, &o);
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid)
-		charged_child(&disk);
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	status = run_child(charged_child, &disk);
 	EXPECT_EQ(0, status);
 	disk_free(&disk);
 	shell("rmdir /sys/fs/cgroup/ferry-test");
