@@ -57,7 +57,7 @@ FIXTURE_SETUP(network)
 	}
 	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
 	ASSERT_LE(0, fd);
-	nbdsrv_disk(&self->disk, path, fd);
+	disk_adopt(&self->disk, path, fd);
 	BLK_INIT(&self->b, &self->disk, &o);
 	blk_start(&self->b);
 }

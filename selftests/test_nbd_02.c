@@ -58,7 +58,7 @@ static int start_with(patience_t *self, unsigned int lost, unsigned int answer)
 	check(!nbd_attach(&self->nbd, &self->link, &self->e), "%s", self->e.text);
 	close(self->link.sock);
 	snprintf(path, sizeof(path), "/dev/nbd%d", self->nbd.index);
-	nbdsrv_disk(&self->disk, path, self->nbd.fd);
+	disk_adopt(&self->disk, path, self->nbd.fd);
 	err = __blk_init(&self->b, &self->disk, &ring_of_256);
 	if (err)
 		return err;

@@ -6,7 +6,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -302,6 +304,19 @@ int __disk_make(struct disk *d, const struct disk_options *o)
 	}
 	d->fd = disk_open(d, O_RDWR | (disk_is_direct(d) ? O_DIRECT : 0));
 	return 0;
+}
+
+void disk_adopt(struct disk *d, const char *path, int fd)
+{
+	uint64_t bytes = 0;
+
+	memset(d, 0, sizeof(*d));
+	d->o.kind = DISK_NULL;
+	d->fd = fd;
+	d->loop = -1;
+	snprintf(d->path, sizeof(d->path), "%s", path);
+	check(!ioctl(fd, BLKGETSIZE64, &bytes), "the size of %s", path);
+	d->sectors = bytes >> 9;
 }
 
 void disk_free(struct disk *d)

@@ -60,6 +60,8 @@ struct dm {
 
 /* Return 0, or -errno with a reason in d->why. */
 int __disk_make(struct disk *d, const struct disk_options *o);
+/* A block device that exists already; @fd is the disk's from now on. */
+void disk_adopt(struct disk *d, const char *path, int fd);
 void disk_free(struct disk *d);
 
 /* Whether requests reach it as bios. */

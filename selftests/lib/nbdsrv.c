@@ -6,9 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -139,17 +137,4 @@ bool nbdsrv_filled(const struct nbdsrv *s, unsigned int len, uint64_t offset, un
 	free(buf);
 	close(fd);
 	return same;
-}
-
-void nbdsrv_disk(struct disk *d, const char *path, int fd)
-{
-	uint64_t bytes = 0;
-
-	memset(d, 0, sizeof(*d));
-	d->o.kind = DISK_NULL;
-	d->fd = fd;
-	d->loop = -1;
-	snprintf(d->path, sizeof(d->path), "%s", path);
-	check(!ioctl(fd, BLKGETSIZE64, &bytes), "the size of %s", path);
-	d->sectors = bytes >> 9;
 }

@@ -34,7 +34,4 @@ int nbdsrv_connect(const struct nbdsrv *s);
 /* Whether @len bytes of the exported file at @offset are what blk_fill() made of @tag. */
 bool nbdsrv_filled(const struct nbdsrv *s, unsigned int len, uint64_t offset, unsigned int tag);
 
-/* A block device that exists already, as the library knows disks; @fd is the disk's from now on. */
-void nbdsrv_disk(struct disk *d, const char *path, int fd);
-
 #endif /* FERRY_SELFTEST_NBDSRV_H */
