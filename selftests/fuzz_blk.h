@@ -144,7 +144,8 @@ static inline void oracle_rw(const struct fuzz_blk *c, const struct ferry_blk_re
 
 static inline void oracle_ranges(const struct fuzz_blk *c, const struct ferry_blk_req_rules *r)
 {
-	__u32 bytes = c->out_len - 16;
+	bool elsewhere = c->type == VIRTIO_BLK_T_SECURE_ERASE && c->out_len == 16;
+	__u32 bytes = elsewhere ? c->in_len - 1 : c->out_len - 16;
 
 	if (!oracle_bit(c, oracle_range_bit(c->type))) {
 		fuzz_blk_assert(c, r->op == FERRY_BLK_FAIL && r->status == VIRTIO_BLK_S_UNSUPP);

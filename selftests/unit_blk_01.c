@@ -190,6 +190,25 @@ TEST(what_was_not_negotiated_is_unsupported)
 	EXPECT_EQ(OK, status(&l, VIRTIO_BLK_T_GET_ID, 0, 20));
 }
 
+/* As Linux sends them; elsewhere what the device writes is no payload. */
+TEST(ranges_to_be_erased_may_lie_where_the_device_writes)
+{
+	const __u32 others[] = { VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES };
+	struct ferry_blk_hdr h = { VIRTIO_BLK_T_SECURE_ERASE, 0 };
+	struct ferry_blk_limits l = disk(1000, 512);
+
+	EXPECT_EQ(2, ferry_blk_check(&l, &h, 16, 1 + 32).ranges);
+	EXPECT_EQ(FERRY_BLK_RANGES, ferry_blk_check(&l, &h, 16, 1 + 32).op);
+	EXPECT_EQ(1, ferry_blk_check(&l, &h, 16 + 16, 1 + 32).ranges);
+	for (__u32 bytes = 0; bytes < 16; bytes++)
+		EXPECT_EQ(IOERR, ferry_blk_check(&l, &h, 16, 1 + bytes).status);
+	EXPECT_EQ(IOERR, ferry_blk_check(&l, &h, 16, 1 + 5 * 16).status);
+	for (int i = 0; i < 2; i++) {
+		h.type = others[i];
+		EXPECT_EQ(IOERR, ferry_blk_check(&l, &h, 16, 1 + 32).status);
+	}
+}
+
 TEST(ranges_are_counted_by_the_payload)
 {
 	struct ferry_blk_limits l = disk(1000, 512);

@@ -180,7 +180,7 @@ static inline struct ferry_blk_req_rules ferry_blk_check_ranges(const struct fer
  * @in_len: writable bytes, status included; ferry_blk_framed()
  *
  * Return: what to do. A payload shorter than GET_ID or GET_LIFETIME answers is
- * filled as far as it goes.
+ * filled as far as it goes. Ranges follow the header, in whatever segments.
  */
 static inline struct ferry_blk_req_rules ferry_blk_check(const struct ferry_blk_limits *l,
 							 const struct ferry_blk_hdr *h,
@@ -207,6 +207,12 @@ static inline struct ferry_blk_req_rules ferry_blk_check(const struct ferry_blk_
 		r.op = FERRY_BLK_GET_LIFETIME;
 		r.bytes = in < FERRY_BLK_LIFETIME_BYTES ? in : FERRY_BLK_LIFETIME_BYTES;
 		return r;
+	case VIRTIO_BLK_T_SECURE_ERASE:
+		/*
+		 * Linux (6.2 to 7.3, at least) takes the direction from the lowest bit of the
+		 * type, and sends these ranges where the device is to write.
+		 */
+		return ferry_blk_check_ranges(l, h->type, out ? out : in);
 	default:
 		return ferry_blk_check_ranges(l, h->type, out);
 	}

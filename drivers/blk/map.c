@@ -250,7 +250,7 @@ int ferry_blk_map(struct ferry_blk_req *req, const struct iovec *seg, u32 skip)
 /**
  * ferry_blk_map_ranges - fetch and judge the ranges of a request
  * @req: type and nr_range are set
- * @seg: readable segments of the chain
+ * @seg: all segments of the chain
  * @skip: bytes of them in front of the ranges
  *
  * Return: 0 with req->status set, -ENOMEM, or -EFAULT.

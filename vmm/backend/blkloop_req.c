@@ -231,7 +231,7 @@ static u8 req_fetch_ranges(struct blkloop_req *r, const struct iovec *iov)
 	if (!r->ranges)
 		return VIRTIO_BLK_S_IOERR;
 	for (i = 0; i < r->n_ranges && status == VIRTIO_BLK_S_OK; i++) {
-		virtio_iov_read(iov, r->c.out_num, sizeof(struct virtio_blk_outhdr) +
+		virtio_iov_read(iov, r->c.out_num + r->c.in_num, sizeof(struct virtio_blk_outhdr) +
 				i * sizeof(raw), &raw, sizeof(raw));
 		r->ranges[i] = (struct ferry_blk_range){ raw.sector, raw.num_sectors, raw.flags };
 		status = ferry_blk_check_range(&r->q->bl->disk.limits, r->type, &r->ranges[i]);
