@@ -47,12 +47,28 @@ int __disk_set_null(const struct disk *d, const char *attribute, const char *val
 	return write_text(path, value);
 }
 
+/* Whether a file's first line has a word in brackets, as sysfs shows what is chosen. */
+static bool file_chose(const char *path, const char *word)
+{
+	char line[128] = "", choice[40];
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return false;
+	snprintf(choice, sizeof(choice), "[%s]", word);
+	if (!fgets(line, sizeof(line), f))
+		line[0] = 0;
+	fclose(f);
+	return strstr(line, choice);
+}
+
 int __disk_schedule(const struct disk *d, const char *scheduler)
 {
 	char path[160];
 
 	snprintf(path, sizeof(path), "/sys/block/%s/queue/scheduler", d->null);
-	return write_text(path, scheduler);
+	/* A change takes a tenth of a second, also one to what it is. */
+	return file_chose(path, scheduler) ? 0 : write_text(path, scheduler);
 }
 
 static int null_number(const struct disk *d, const char *attribute, unsigned long value)
