@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "pidfile.h"
 #include "x86/acpi.h"
 #include "x86/map.h"
 
@@ -169,16 +170,10 @@ static int vm_open_boot(struct vm *vm, struct error *e)
 
 static int vm_write_pidfile(struct vm *vm, struct error *e)
 {
-	const struct config *cfg = vm->cfg;
-	FILE *f;
-
-	if (!cfg->pidfile)
+	if (!vm->cfg->pidfile)
 		return 0;
-	f = fopen(cfg->pidfile, "we");
-	if (!f || fprintf(f, "%d\n", getpid()) < 0 || fclose(f))
-		return error_errno(e, errno, "cannot create PID file '%s'", cfg->pidfile);
-	vm->pid_written = true;
-	return 0;
+	vm->pid_fd = pidfile_create(vm->cfg->pidfile, e);
+	return vm->pid_fd < 0 ? vm->pid_fd : 0;
 }
 
 static int vm_build(struct vm *vm, struct error *e)
@@ -229,6 +224,7 @@ int vm_create(struct vm **out, struct config *cfg, vm_say say, struct error *e)
 	vm->boot.unpacked_fd = -1;
 	vm->signal_fd = -1;
 	vm->ejected_fd = -1;
+	vm->pid_fd = -1;
 	vm->serial.irq_fd = -1;
 	monitor_init(&vm->monitor, &vm->machine, &vm_commands, vm);
 	ret = vm_build(vm, e);
@@ -255,7 +251,6 @@ void vm_destroy(struct vm *vm)
 	fw_cfg_destroy(&vm->fw_cfg);
 	x86_firmware_close(&vm->firmware);
 	x86_boot_close(&vm->boot);
-	if (vm->pid_written)
-		unlink(vm->cfg->pidfile);
+	pidfile_remove(vm->cfg->pidfile, vm->pid_fd);
 	free(vm);
 }

@@ -81,7 +81,7 @@ struct vm {
 	struct vm_device *device[CONFIG_DEVICES_MAX];
 	int signal_fd;
 	struct loop_source signals, requests;
-	bool pid_written;
+	int pid_fd;		/* of -pidfile, locked; -1: none */
 	enum vm_state state;
 	struct monitor monitor;
 	u32 uses;		/* what the sandbox has to leave, SANDBOX_* bits */
