@@ -4,6 +4,7 @@
  * and the disk can refuse to wait; otherwise, and for what the disk did refuse, the worker
  * or the pool.
  */
+#include "blk/way_core.h"
 #include "stat.h"
 #include "test_blk.h"
 
@@ -58,6 +59,28 @@ TEST_F(kick, what_comes_alone_is_served_by_who_kicks)
 	}
 	/* All but those that meet the worker on its way out. */
 	EXPECT_LE(before + ROUNDS / 2, at_kick());
+}
+
+/* By itself it could not be known to be slower; see way_core.h, unit_blk_02. */
+TEST_F(kick, the_worker_is_tried)
+{
+	const unsigned int first = FERRY_WAY_FIRST * FERRY_WAY_REQUESTS;
+	const unsigned int trial = FERRY_WAY_TRIAL * FERRY_WAY_REQUESTS;
+	struct blk *b = &self->b;
+	uint64_t before = at_kick(), mostly, tried;
+
+	if (variant->disk.kind == DISK_TMPFS)
+		SKIP(return, "a file that cannot refuse to wait");
+	ASSERT_EQ(S_OK, blk_write(b, 0, BLK_AT(0), 4096));
+	for (unsigned int i = 0; i < first - 8; i++)
+		ASSERT_EQ(S_OK, blk_read(b, 0, BLK_AT(0), 4096));
+	mostly = at_kick() - before;
+	/* A loop device may refuse half of them. */
+	EXPECT_LE(first / 4, mostly);
+	for (unsigned int i = 0; i < trial + 16; i++)
+		ASSERT_EQ(S_OK, blk_read(b, 0, BLK_AT(0), 4096));
+	tried = trial + 16 - (at_kick() - before - mostly);
+	EXPECT_LE(trial / 2, tried);
 }
 
 TEST_F(kick, what_a_scheduler_sorts_is_left_to_the_worker)

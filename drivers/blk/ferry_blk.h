@@ -20,6 +20,7 @@
 
 #include "../vhost/vhost.h"
 #include "blk_core.h"
+#include "way_core.h"
 
 /* Pieces of a payload that need no allocation. */
 #define FERRY_BLK_BVECS		8
@@ -144,7 +145,7 @@ struct ferry_blk_queue {
 	struct llist_head done;
 	int reaper;			/* enum ferry_blk_reaper, written under vq.mutex */
 	bool quick;			/* the disk can refuse to wait, written under vq.mutex */
-	bool alone;			/* the last request came so, and small; the same */
+	bool alone;			/* the last one came so and is for who kicks; the same */
 	wait_queue_head_t wait;
 
 	/* All below under vq.mutex. */
@@ -154,6 +155,7 @@ struct ferry_blk_queue {
 	unsigned int flight;		/* given to the engine and not reaped; read at kicks */
 	u64 flight_bytes;
 	bool starved;			/* no memory until one of them is reaped */
+	struct ferry_way way;
 	struct list_head polled;	/* of those, the ones that nobody completes unasked */
 	struct ferry_blk_stats stats;	/* read at any time */
 	struct page *pages[FERRY_BLK_PIN];

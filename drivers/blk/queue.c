@@ -295,7 +295,7 @@ static int ferry_blk_begin(struct ferry_blk_queue *q, bool alone)
 	if (unlikely(err))
 		return err;
 	/* As this one came the next may. */
-	WRITE_ONCE(q->alone, alone && ferry_blk_small(req));
+	WRITE_ONCE(q->alone, alone && !q->way.worker && ferry_blk_small(req));
 	if (q->vq.at_kick && !q->alone)
 		return -EAGAIN;
 	err = ferry_blk_map_payload(req, vr, c);
@@ -318,6 +318,13 @@ static int ferry_blk_begin(struct ferry_blk_queue *q, bool alone)
 static bool ferry_blk_room(const struct ferry_blk_queue *q)
 {
 	return q->free && q->flight_bytes < FERRY_BLK_FLIGHT_BYTES && !q->starved;
+}
+
+/* Measure how long so many took that came at once. */
+static void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests)
+{
+	if (ferry_way_count(&q->way, requests))
+		ferry_way_window(&q->way, ktime_get_ns());
 }
 
 /* Begin what is there, a batch at most. Return: how many, or -EFAULT. */
@@ -343,6 +350,7 @@ static int ferry_blk_begin_batch(struct ferry_blk_queue *q)
 	if (err == -EFAULT)
 		return err;
 	q->starved = err == -ENOMEM;
+	ferry_blk_pace(q, i);
 	return i;
 }
 
@@ -390,7 +398,8 @@ static bool ferry_blk_serve(struct ferry_blk_queue *q)
  * @vq: is kicked
  *
  * While requests are in flight, or came several at a time, the worker gathers those that
- * come, and one that is to poll is to begin with what it polls for.
+ * come, and one that is to poll is to begin with what it polls for. Of what comes alone it
+ * is measured who serves it sooner, see way_core.h.
  */
 bool ferry_blk_at_kick(const struct ferry_vq *vq)
 {
@@ -418,6 +427,7 @@ static bool ferry_blk_serve_kick(struct ferry_blk_queue *q)
 
 		if (unlikely(err))
 			return err != -EFAULT;
+		ferry_blk_pace(q, 1);
 		ferry_blk_reap(q);
 		if (ferry_vq_push(vq))
 			return false;
@@ -537,6 +547,7 @@ int ferry_blk_queue_start(struct ferry_blk_queue *q, struct ferry_blk_disk *disk
 		err = ferry_vq_start(vq, disk);
 	if (!err) {
 		q->disk = disk;
+		ferry_way_init(&q->way, ktime_get_ns());
 		WRITE_ONCE(q->quick, disk->nowait && !ferry_blk_disk_scheduled(disk));
 	} else if (!vq->backend) {
 		ferry_blk_reqs_free(q);
