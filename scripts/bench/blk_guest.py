@@ -30,9 +30,10 @@ class Plan(boot.Plan):
     ms: int
     vcpus: list
     measures: list
+    fio: bool = False
 
 
-def prepare(kernel):
+def prepare(kernel, fio):
     """VMM, programs and the guest's initramfs."""
     icount.programs()
     boot.build_vmm()
@@ -40,14 +41,16 @@ def prepare(kernel):
     subprocess.check_call([
         os.path.join(SCRIPTS, "guest-initrd"), initrd, "--kernel", kernel,
         "--add", os.path.join(icount.BIN, "blk_load") + ":/usr/bin/blk_load",
-        "--add", os.path.join(SCRIPTS, "bench/blk-main") + ":/bin/bench", "--run", "/bin/bench"])
+        "--add", os.path.join(SCRIPTS, "bench/blk-main") + ":/bin/bench", "--run", "/bin/bench",
+        *(["--add", "fio", "--add", os.path.join(SCRIPTS, "bench/fio-load") + ":/bin/fio-load"] if fio else [])])
     return initrd
 
 
 def measure(plan):
     """Boot the lab and measure; returns what blk-lab wrote."""
-    return boot.measure("blk", plan, prepare(plan.kernel), [
-        "--ms", str(plan.ms), "--vcpus", ",".join(map(str, plan.vcpus)), "--measures", ",".join(plan.measures)])
+    return boot.measure("blk", plan, prepare(plan.kernel, plan.fio), [
+        "--ms", str(plan.ms), "--vcpus", ",".join(map(str, plan.vcpus)), "--measures", ",".join(plan.measures),
+        *(["--fio"] if plan.fio else [])])
 
 
 def best(rows):
@@ -70,6 +73,7 @@ def summary(rows):
 
 def evaluate(plan, data):
     result = {"kernel": data["kernel"], "clock": "instructions" if plan.counted else "wall", "ms": plan.ms,
+              "load": "fio" if plan.fio else "blk_load",
               "clocksources": data["clocks"], "complete": data["complete"], "lost": data["lost"], "vcpus": {}}
     for vcpus in plan.vcpus:
         loads = {}
@@ -105,7 +109,8 @@ def block(loads, title):
 
 def table(result):
     clock = "wall's clock, two CPUs" if result["clock"] == "wall" else "clock of instructions, one CPU"
-    out = [f"Disk of a guest, lab on Linux {result['kernel']}, {clock}; null_blk (mq, irqmode=0, no memory).",
+    out = [f"Disk of a guest, lab on Linux {result['kernel']}, {clock}; null_blk (mq, irqmode=0, no memory); "
+           f"{result['load']}.",
            "Ratio to the best QEMU of the line (marked *), its middle half, and requests a second.",
            f"Goal: ferry-blk at least {GOAL}. QD is for each vCPU."]
     for vcpus, loads in result["vcpus"].items():
@@ -117,5 +122,5 @@ def table(result):
 
 
 def write(result):
-    name = "blk-guest-wall.json" if result["clock"] == "wall" else "blk-guest.json"
-    return keep(os.path.join(OUT, name), result)
+    name = "blk-guest" + ("-fio" if result["load"] == "fio" else "") + ("-wall" if result["clock"] == "wall" else "")
+    return keep(os.path.join(OUT, name + ".json"), result)

@@ -46,8 +46,8 @@ MEASURES = tuple(Measure(f"{mode}-{depth}", f"{mode} 4k QD{depth}", mode, 4096, 
     Measure("write-128k", "write 128k QD16", "write", 131072, 16))
 
 
-def command(disk, path, vcpus, kernel, initrd):
-    """The VMM's command line; its console is its standard input and output."""
+def command(disk, path, vcpus, args):
+    """The VMM's command line; its console is its standard input and output. `args` are those of blk-lab."""
     drive = f"file={path},if=none,id=d0,format=raw,cache=none,{disk.drive}"
     if disk.vmm == "qemu":
         line = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-accel", "kvm", "-cpu", "host",
@@ -56,5 +56,7 @@ def command(disk, path, vcpus, kernel, initrd):
     else:
         line = [os.path.join(BUILD, "ferry"), "-nographic"]
         device = f"virtio-blk-pci,drive=d0,num-queues={vcpus}"
-    return line + ["-m", "192", "-smp", str(vcpus), "-no-reboot", "-kernel", kernel, "-initrd", initrd,
+    # With its libraries fio takes a hundred megabytes.
+    memory = "448" if args.fio else "192"
+    return line + ["-m", memory, "-smp", str(vcpus), "-no-reboot", "-kernel", args.kernel, "-initrd", args.initrd,
                    "-append", PARAMETERS, "-drive", drive, "-device", device]

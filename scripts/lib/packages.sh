@@ -18,6 +18,7 @@ PACKAGES_CHECK=(
 	ccache sparse clang clang-format libclang-rt-14-dev shellcheck groff-base
 	dmsetup xfsprogs nbd-server nbd-client mmdebstrap fdisk
 )
+PACKAGES_FIO=(fio)
 PACKAGES_TRIXIE=(mmdebstrap)
 
 APT_LISTS=/var/lib/apt/lists
