@@ -14,6 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* /dev/null, in a program that goes into the background. */
+static int daemon_null = -1;
+
 /* Status 0 once the child says so; if it ends before, its own. */
 static void daemon_wait(pid_t child, int fd)
 {
@@ -48,6 +51,7 @@ int daemon_begin(struct daemon *d, struct error *e)
 		daemon_wait(child, fds[0]);
 	}
 	close(fds[0]);
+	daemon_null = d->null_fd;
 	setsid();
 	d->ready_fd = fds[1];
 	return 0;
@@ -64,9 +68,19 @@ void daemon_ready(const struct daemon *d)
 		dup2(i && d->log_fd >= 0 ? d->log_fd : d->null_fd, i);
 	if (d->log_fd > STDERR_FILENO)
 		close(d->log_fd);
+	/* What is forked from here on has none but these. */
+	daemon_null = -1;
 	if (d->null_fd > STDERR_FILENO)
 		close(d->null_fd);
 	n = write(d->ready_fd, &ready, 1);
 	(void)n;
 	close(d->ready_fd);
+}
+
+void daemon_leave(void)
+{
+	int i;
+
+	for (i = 0; i < 3 && daemon_null >= 0; i++)
+		dup2(daemon_null, i);
 }

@@ -30,4 +30,10 @@ int daemon_begin(struct daemon *d, struct error *e);
  */
 void daemon_ready(const struct daemon *d);
 
+/*
+ * For a process that main forks and that stays: let go of the terminal, if this program will. Who
+ * reads the caller's output to its end would otherwise wait for that process, too.
+ */
+void daemon_leave(void);
+
 #endif /* FERRY_VMM_DAEMON_H */

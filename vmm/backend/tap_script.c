@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../daemon.h"
 #include "../program.h"
 
 int tap_run_script(const char *script, const char *ifname, struct error *e)
@@ -51,6 +52,7 @@ static void script_child(int word, const char *script, const char *ifname, int t
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setpgid(0, 0);
 	prctl(PR_SET_NAME, "ferry-down");
+	daemon_leave();
 	script_keep_files(word, tap);
 	while (read(word, &none, 1) < 0 && errno == EINTR)
 		;

@@ -57,7 +57,7 @@ ended() {
 
 nothing_left() { [ ! -e "$qmp" ] && [ ! -e "$dir/hmp" ] && [ ! -e "$dir/pid" ]; }
 
-plan 16
+plan 18
 
 ferry -serial null -qmp "unix:$qmp,server=on,wait=off" -monitor "unix:$dir/hmp,server=on,wait=off" \
 	-pidfile "$dir/pid" &
@@ -89,6 +89,16 @@ ferry -daemonize -pidfile "$dir/pid" -qmp "unix:$qmp,server=on,wait=off" >"$dir/
 judge "a dead one's socket is replaced" "$(cat "$dir/err")"
 kill "$(cat "$dir/pid")" && until_ nothing_left
 judge "nothing is left of that" "$(ls "$dir")"
+
+# The process that will run a tap's script waits for the VM's end, and nobody waits for it.
+printf '#!/bin/sh\n' >"$dir/up"
+printf '#!/bin/sh\necho down\n>"%s"\n' "$dir/was-down" >"$dir/down"
+chmod 755 "$dir/up" "$dir/down"
+ferry -daemonize -pidfile "$dir/pid" -device virtio-net-pci,netdev=n0 \
+	-netdev "tap,id=n0,ifname=ferryt8,script=$dir/up,downscript=$dir/down,vhost=off" | timeout 30 cat >"$dir/out"
+judge "-daemonize ends the caller's output" "$(cat "$dir/err" "$dir/out")"
+kill "$(cat "$dir/pid")" && until_ [ -e "$dir/was-down" ] && until_ nothing_left
+judge "and the script is run at the end" "$(ls "$dir")"
 
 ferry -serial null -qmp "unix:$qmp,server=on" -pidfile "$dir/pid" &
 vmm=$!
