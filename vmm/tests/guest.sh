@@ -64,19 +64,19 @@ ended() {
 life() {
 	start "$1"
 	await 1 'guest: ready'
-	judge "$1: it boots" "$(tail -n 5 "$log")"
+	judge "$1: it boots" tail -n 5 "$log"
 	await 1 'guest: net works'
 	judge "$1: it reaches the host"
 	echo reboot >&3
 	await 1 'guest: got reboot'
 	judge "$1: it reads its serial port"
 	await 2 'guest: ready' && await 2 'guest: net works'
-	judge "$1: it reboots in place, with its network" "$(tail -n 5 "$log")"
+	judge "$1: it reboots in place, with its network" tail -n 5 "$log"
 	echo button >&3
 	await 1 'guest: got button' && sleep 1 && kill -USR1 $vmm && await 1 'guest: button'
-	judge "$1: it answers the power button" "$(tail -n 5 "$log")"
+	judge "$1: it answers the power button" tail -n 5 "$log"
 	ended 0
-	judge "$1: powering off is status 0" "status $status"
+	judge "$1: powering off is status 0" echo "status $status"
 	[ ! -e /sys/class/net/ferryt2 ]
 	judge "$1: no interface is left"
 }

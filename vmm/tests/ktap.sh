@@ -16,8 +16,18 @@ fail() {
 	printf '%s\n' "$@" | sed 's/^/# /'
 }
 
-# judge NAME: by the status of the command before it.
-judge() { if [ $? = 0 ]; then pass "$1"; else fail "$1" "${2:-}"; fi; }
+# judge NAME [COMMAND...]: by the status of the command before it; the one given says more if that failed. It
+# is no text, for to put that together would be the command before: no $(...) here.
+judge() {
+	if [ $? = 0 ]; then
+		pass "$1"
+	else
+		fail "$1" "$([ $# = 1 ] || "${@:2}" 2>&1)"
+	fi
+}
+
+# ended_with STATUS FILE: for judge().
+ended_with() { echo "status $1: $(tail -n 5 "$2")"; }
 
 # Skip everything.
 skip_all() { printf 'TAP version 13\n1..0 # SKIP %s\n' "$1"; exit 4; }

@@ -19,12 +19,12 @@ refuses() {
 	"$FERRY" "$@" >/dev/null 2>"$err"
 	status=$?
 	[ $status = 1 ] && [ "$(head -n 1 "$err")" = "ferry: $message" ]
-	judge "$name" "status $status: $(cat "$err")"
+	judge "$name" ended_with $status "$err"
 }
 
 plan 14
 "$FERRY" tap add $tap bridge=$bridge address=192.0.2.1/24 2>"$err"
-judge "a tap in a new bridge" "$(cat "$err")"
+judge "a tap in a new bridge" cat "$err"
 [ -e /sys/class/net/$bridge/brif/$tap ]
 judge "is a port of it"
 ip -br addr show $bridge | grep -q 192.0.2.1/24
@@ -34,7 +34,7 @@ judge "the tap is up"
 [ $(($(cat /sys/class/net/$tap/tun_flags) & 0x4000)) != 0 ]
 judge "with virtio-net headers"
 "$FERRY" tap add $tap bridge $bridge address 192.0.2.1/24 2>"$err"
-judge "adding it again changes nothing" "$(cat "$err")"
+judge "adding it again changes nothing" cat "$err"
 refuses "a bridge is no tap" "tap: '$bridge' is not a tap interface" tap del $bridge
 refuses "a tap is no bridge" "bridge: '$tap' is not a bridge" bridge del $tap
 "$FERRY" tap del $tap && "$FERRY" bridge del $bridge

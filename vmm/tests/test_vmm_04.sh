@@ -14,7 +14,7 @@ start vhost=off
 sleep 2
 kill -TERM $vmm
 ended 0
-judge "SIGTERM ends it with status 0" "status $status"
+judge "SIGTERM ends it with status 0" echo "status $status"
 no_interface
 judge "and no interface is left"
 
@@ -30,15 +30,15 @@ serial=mon:stdio
 start vhost=off
 printf '\001x' >&3
 ended 0 && grep -q Terminated "$log"
-judge "C-a x ends it with status 0" "status $status"
+judge "C-a x ends it with status 0" echo "status $status"
 
 timeout 120 "$FERRY" -m 256 -kernel "$kernel" -append "console=ttyS0 quiet panic=-1" -no-reboot \
 	-serial stdio </dev/null >"$log" 2>&1
 status=$?
 [ $status = 0 ]
-judge "-no-reboot ends with status 0" "status $status"
+judge "-no-reboot ends with status 0" echo "status $status"
 grep -aq 'VFS: Unable to mount root' "$log"
-judge "at a panic's reboot" "$(tail -n 3 "$log")"
+judge "at a panic's reboot" tail -n 3 "$log"
 
 # A signal that comes while the network is being set up waits for it, and then undoes it.
 printf '#!/bin/sh\nkill -TERM $PPID\n' >"$dir/up"
@@ -48,7 +48,7 @@ timeout 120 "$FERRY" -m 256 -kernel "$kernel" -serial null -device virtio-net-pc
 	-netdev "tap,id=n0,ifname=ferryt2,script=$dir/up,downscript=$dir/down,vhost=off" >"$log" 2>&1
 status=$?
 [ $status = 0 ]
-judge "SIGTERM during set-up ends it with status 0" "status $status: $(tail -n 3 "$log")"
+judge "SIGTERM during set-up ends it with status 0" ended_with $status "$log"
 [ -e "$dir/was-down" ] && no_interface
 judge "and what was set up is undone"
 finish

@@ -24,7 +24,7 @@ says() {
 	status=$?
 	[ $status = 1 ] && [ "$(tail -n "$([ "$hint" ] && echo 2 || echo 1)" "$dir/err" | head -n 1)" = \
 		"ferry: $message" ] && { [ -z "$hint" ] || [ "$(tail -n 1 "$dir/err")" = "$hint" ]; }
-	judge "$name" "status $status: $(cat "$dir/err")"
+	judge "$name" ended_with $status "$dir/err"
 }
 
 # hold WORDS...: a program that has an image open until let_go.
@@ -72,12 +72,13 @@ says "a directory that is not there" "" "-device virtio-9p-pci,fsdev=f,mount_tag
 	-fsdev "$fs,id=f,path=/none" -device virtio-9p-pci,fsdev=f,mount_tag=t
 says "a file for a directory" "" "-virtfs $fs,path=$dir/a,mount_tag=t: cannot initialize fsdev 't': failed to open '$dir/a': Not a directory" \
 	-virtfs "$fs,path=$dir/a,mount_tag=t"
-says "a directory without the module" "Is the module loaded? 'modprobe ferry_9p'." \
-	"-virtfs $fs,path=$dir,mount_tag=t,vhostdev=/dev/none: vhost: could not open '/dev/none': No such file or directory" \
-	-virtfs "$fs,path=$dir,mount_tag=t,vhostdev=/dev/none"
+says "a directory without the module" \
+	"Is the module loaded? 'modprobe ferry_9p', or vhost=off to do without." \
+	"-virtfs $fs,path=$dir,mount_tag=t,vhost=on,vhostdev=/dev/none: vhost: could not open '/dev/none': No such file or directory" \
+	-virtfs "$fs,path=$dir,mount_tag=t,vhost=on,vhostdev=/dev/none"
 says "a directory behind another kind of device" "" \
-	"-virtfs $fs,path=$dir,mount_tag=t,vhostdev=/dev/null: vhost: could not become the device's owner: Inappropriate ioctl for device" \
-	-virtfs "$fs,path=$dir,mount_tag=t,vhostdev=/dev/null"
+	"-virtfs $fs,path=$dir,mount_tag=t,vhost=on,vhostdev=/dev/null: vhost: could not become the device's owner: Inappropriate ioctl for device" \
+	-virtfs "$fs,path=$dir,mount_tag=t,vhost=on,vhostdev=/dev/null"
 says "a directory without its model" "Valid options are: security_model=[passthrough|mapped-xattr|none]" \
 	"-virtfs local,path=$dir,mount_tag=t: security_model property not set" -virtfs "local,path=$dir,mount_tag=t"
 says "a fsdev that is not there" "" "-device virtio-9p-pci,fsdev=f,mount_tag=t: 9pfs device couldn't find fsdev with the id = f" \
@@ -87,7 +88,7 @@ refused() {
 	setpriv --bounding-set -setuid --inh-caps=-setuid "$FERRY" -kernel "$dir/kernel" -virtfs "$3" \
 		>/dev/null 2>"$dir/err" </dev/null
 	grep -q "$2: Operation not permitted$" "$dir/err"
-	judge "$1" "$(cat "$dir/err")"
+	judge "$1" cat "$dir/err"
 }
 
 users=local,path=$dir,mount_tag=t,security_model=passthrough
@@ -103,7 +104,7 @@ fi
 
 if command -v qemu-io >/dev/null; then
 	hold qemu-io -f raw "$dir/a"
-	says "an image that QEMU has" "$another" "-drive $raw: Failed to get \"write\" lock" -drive "$raw"
+	says "an image that QEMU has" "$another" "-drive $raw: Failed to get shared \"write\" lock" -drive "$raw"
 	let_go
 	hold qemu-io -r -f raw "$dir/a"
 	says "an image that QEMU reads" "" "$no_kernel" -drive "$raw,readonly=on"

@@ -63,32 +63,32 @@ ferry -serial null -qmp "unix:$qmp,server=on,wait=off" -monitor "unix:$dir/hmp,s
 	-pidfile "$dir/pid" &
 vmm=$!
 until_ [ -s "$dir/pid" ]
-judge "it starts" "$(cat "$dir/err")"
+judge "it starts" cat "$dir/err"
 ask "$qmp" "$hello"'{"execute":"query-status","id":"a"}' '"status": "prelaunch" }, "id": "a"'
-judge "QMP answers" "$(cat "$dir/line")"
+judge "QMP answers" cat "$dir/line"
 ask "$dir/hmp" 'info status' '^\(qemu\) VM status: paused \(prelaunch\)$'
-judge "HMP answers" "$(cat "$dir/line")"
+judge "HMP answers" cat "$dir/line"
 timeout 60 "$FERRY" -m 128 -kernel "$kernel" -S -serial null -qmp "unix:$qmp,server=on,wait=off" 2>&1 |
 	grep -q "^ferry: -qmp unix:$qmp,server=on,wait=off: Failed to bind socket to $qmp: Address already in use"
 judge "another cannot have its socket"
 ask "$qmp" "$hello"'{"execute":"quit"}' '"event": "SHUTDOWN", "data": { "guest": false, "reason": "host-qmp-quit" }'
-judge "its end is told" "$(cat "$dir/line")"
+judge "its end is told" cat "$dir/line"
 ended 0
-judge "quit is status 0" "status $status: $(cat "$dir/err")"
+judge "quit is status 0" ended_with $status "$dir/err"
 nothing_left
-judge "nothing is left" "$(ls "$dir")"
+judge "nothing is left" ls "$dir"
 
 ferry -daemonize -pidfile "$dir/pid" -qmp "unix:$qmp,server=on,wait=off" >"$dir/out" && [ -s "$dir/pid" ] && [ -S "$qmp" ]
-judge "-daemonize returns when all is there" "$(cat "$dir/err")"
+judge "-daemonize returns when all is there" cat "$dir/err"
 pid=$(cat "$dir/pid")
 [ "$(readlink "/proc/$pid/fd/2")" = /dev/null ] && [ "$(ps -o sid= "$pid" | tr -d ' ')" = "$pid" ]
 judge "and lets go of the terminal"
 # Its death leaves the socket, which the next one replaces.
 kill -KILL "$pid" && until_ [ ! -e "/proc/$pid" ]
 ferry -daemonize -pidfile "$dir/pid" -qmp "unix:$qmp,server=on,wait=off" >"$dir/out"
-judge "a dead one's socket is replaced" "$(cat "$dir/err")"
+judge "a dead one's socket is replaced" cat "$dir/err"
 kill "$(cat "$dir/pid")" && until_ nothing_left
-judge "nothing is left of that" "$(ls "$dir")"
+judge "nothing is left of that" ls "$dir"
 
 # The process that will run a tap's script waits for the VM's end, and nobody waits for it.
 printf '#!/bin/sh\n' >"$dir/up"
@@ -96,26 +96,26 @@ printf '#!/bin/sh\necho down\n>"%s"\n' "$dir/was-down" >"$dir/down"
 chmod 755 "$dir/up" "$dir/down"
 ferry -daemonize -pidfile "$dir/pid" -device virtio-net-pci,netdev=n0 \
 	-netdev "tap,id=n0,ifname=ferryt8,script=$dir/up,downscript=$dir/down,vhost=off" | timeout 30 cat >"$dir/out"
-judge "-daemonize ends the caller's output" "$(cat "$dir/err" "$dir/out")"
+judge "-daemonize ends the caller's output" cat "$dir/err" "$dir/out"
 kill "$(cat "$dir/pid")" && until_ [ -e "$dir/was-down" ] && until_ nothing_left
-judge "and the script is run at the end" "$(ls "$dir")"
+judge "and the script is run at the end" ls "$dir"
 
 ferry -serial null -qmp "unix:$qmp,server=on" -pidfile "$dir/pid" &
 vmm=$!
 until_ grep -q "^ferry: waiting for connection on: unix:$qmp,server=on" "$dir/err" && [ ! -e "$dir/pid" ] &&
 	ask "$qmp" "$hello"'{"execute":"quit"}' SHUTDOWN && ended 0
-judge "wait=on waits for the first client" "$(cat "$dir/err")"
+judge "wait=on waits for the first client" cat "$dir/err"
 ferry -serial null -qmp "unix:$qmp,server=on" &
 vmm=$!
 until_ [ -S "$qmp" ] && kill -TERM "$(pgrep -P $vmm)" && ended 0 && nothing_left
-judge "and a signal ends that, too" "$(cat "$dir/err")"
+judge "and a signal ends that, too" cat "$dir/err"
 
 printf '%s{"execute":"quit"}' "$hello" >"$dir/in"
 ferry -qmp stdio <"$dir/in" >"$dir/out" && grep -q host-qmp-quit "$dir/out"
-judge "QMP on stdio, from a file" "$(cat "$dir/out" "$dir/err")"
+judge "QMP on stdio, from a file" cat "$dir/out" "$dir/err"
 printf 'info name\nquit\n' | ferry -name n1 -monitor stdio >"$dir/out" && grep -q '^(qemu) n1$' "$dir/out"
-judge "HMP on stdio" "$(cat "$dir/out" "$dir/err")"
+judge "HMP on stdio" cat "$dir/out" "$dir/err"
 printf 'typed\001cinfo nbme\b\b\bame\rquit\r' | ferry -name n1 -nographic >"$dir/out" &&
 	tr -d '\r' <"$dir/out" | grep -q '^n1$'
-judge "HMP behind C-a c" "$(cat "$dir/out" "$dir/err")"
+judge "HMP behind C-a c" cat "$dir/out" "$dir/err"
 finish
