@@ -95,7 +95,7 @@ printf '#!/bin/sh\n' >"$dir/up"
 printf '#!/bin/sh\necho down\n>"%s"\n' "$dir/was-down" >"$dir/down"
 chmod 755 "$dir/up" "$dir/down"
 ferry -daemonize -pidfile "$dir/pid" -device virtio-net-pci,netdev=n0 \
-	-netdev "tap,id=n0,ifname=ferryt8,script=$dir/up,downscript=$dir/down,vhost=off" | timeout 30 cat >"$dir/out"
+	-netdev "tap,id=n0,ifname=ferryt8,script=$dir/up,downscript=$dir/down,vhost=off" | timeout 60 cat >"$dir/out"
 judge "-daemonize ends the caller's output" cat "$dir/err" "$dir/out"
 kill "$(cat "$dir/pid")" && until_ [ -e "$dir/was-down" ] && until_ nothing_left
 judge "and the script is run at the end" ls "$dir"
