@@ -25,14 +25,17 @@ static bool pidfile_there(const char *path, int fd)
 static int pidfile_open(const char *path, struct error *e)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd;
+	int fd, err;
 
 	for (;;) {
 		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 		if (fd < 0)
 			return error_errno(e, errno, "cannot create PID file '%s'", path);
 		if (fcntl(fd, F_SETLK, &whole)) {
+			err = errno;
 			close(fd);
+			if (err != EAGAIN && err != EACCES)
+				return error_errno(e, err, "cannot lock PID file '%s'", path);
 			return error_set(e, EAGAIN, "cannot lock PID file '%s': is another "
 					 "process using it?", path);
 		}

@@ -209,7 +209,7 @@ static inline struct ferry_blk_req_rules ferry_blk_check(const struct ferry_blk_
 		return r;
 	case VIRTIO_BLK_T_SECURE_ERASE:
 		/*
-		 * Linux (6.2 to 7.3, at least) takes the direction from the lowest bit of the
+		 * Linux (6.12 and 7.3, at least) takes the direction from the lowest bit of the
 		 * type, and sends these ranges where the device is to write.
 		 */
 		return ferry_blk_check_ranges(l, h->type, out ? out : in);
