@@ -178,16 +178,18 @@ fault:
 EXPORT_SYMBOL_GPL(ferry_vq_push);
 
 /**
- * ferry_vq_idle - ask the driver for a kick before going to sleep
+ * ferry_vq_idle_ahead - ask the driver for a kick, though not for the next chains
  * @vq: the queue being served
+ * @ahead: for how many the driver need not kick, less than the ring has; with EVENT_IDX. The
+ *	caller sees to it that the queue is served in time if no others follow
  *
- * Return: true if a kick will come; false if chains came meanwhile, so that the
- * caller goes on. A queue that had to be stopped is idle.
+ * Return: true if a kick will come; false if more than @ahead came meanwhile, so that
+ * the caller goes on. A queue that had to be stopped is idle.
  */
-bool ferry_vq_idle(struct ferry_vq *vq)
+bool ferry_vq_idle_ahead(struct ferry_vq *vq, unsigned int ahead)
 {
 	struct ferry_vring *vr = &vq->vring;
-	int more = vr->ops->enable_kick(vr);
+	int more = vr->ops->enable_kick(vr, ahead);
 
 	if (unlikely(more < 0)) {
 		ferry_vq_error(vq, "ring memory is not accessible");
@@ -199,7 +201,7 @@ bool ferry_vq_idle(struct ferry_vq *vq)
 	ferry_vq_disable_kick(vq);
 	return false;
 }
-EXPORT_SYMBOL_GPL(ferry_vq_idle);
+EXPORT_SYMBOL_GPL(ferry_vq_idle_ahead);
 
 /**
  * ferry_vq_busy_poll - spin for a short while, hoping for work

@@ -172,9 +172,21 @@ void ferry_vq_work(struct ferry_work *work);
 void ferry_vq_work_at_kick(struct ferry_vq *vq);
 int ferry_vq_fetch(struct ferry_vq *vq, unsigned int want);
 int ferry_vq_push(struct ferry_vq *vq);
-bool ferry_vq_idle(struct ferry_vq *vq);
+bool ferry_vq_idle_ahead(struct ferry_vq *vq, unsigned int ahead);
 bool ferry_vq_busy_poll(struct ferry_vq *vq, bool (*ready)(struct ferry_vq *vq));
 __printf(2, 3) void ferry_vq_error(struct ferry_vq *vq, const char *fmt, ...);
+
+/**
+ * ferry_vq_idle - ask the driver for a kick before going to sleep
+ * @vq: the queue being served
+ *
+ * Return: true if a kick will come; false if chains came meanwhile, so that the
+ * caller goes on. A queue that had to be stopped is idle.
+ */
+static inline bool ferry_vq_idle(struct ferry_vq *vq)
+{
+	return ferry_vq_idle_ahead(vq, 0);
+}
 
 /**
  * ferry_vq_make_room - have room for one more completed chain

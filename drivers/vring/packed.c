@@ -37,6 +37,7 @@ static int ferry_packed_start(struct ferry_vring *vr)
 {
 	struct vring_packed_desc_event __user *device = vr->device;
 
+	vr->last_slots = 1;
 	/* Kicks wanted: the state that enable_kick() leaves without EVENT_IDX. */
 	if (put_user(cpu_to_le16(VRING_PACKED_EVENT_FLAG_ENABLE), &device->flags))
 		return -EFAULT;
@@ -140,8 +141,8 @@ static int ferry_packed_fetch(struct ferry_vring *vr, unsigned int max)
 		err = ferry_packed_walk(vr, &vr->chain[vr->tail]);
 		if (unlikely(err))
 			break;
-		packed_advance(vr, &vr->next_avail, &vr->avail_wrap,
-			       vr->chain[vr->tail - 1].slots);
+		vr->last_slots = vr->chain[vr->tail - 1].slots;
+		packed_advance(vr, &vr->next_avail, &vr->avail_wrap, vr->last_slots);
 		got++;
 	}
 	user_read_access_end();
@@ -230,22 +231,31 @@ static int ferry_packed_need_signal(struct ferry_vring *vr)
 				       vr->next_used, vr->used_wrap, slots, vr->num);
 }
 
-static int ferry_packed_more(struct ferry_vring *vr)
+static int packed_avail_at(struct ferry_vring *vr, u16 at, bool wrap)
 {
 	__le16 flags;
 
-	if (get_user(flags, &packed_desc(vr)[vr->next_avail].flags))
+	if (get_user(flags, &packed_desc(vr)[at].flags))
 		return -EFAULT;
-	return ferry_packed_is_avail(le16_to_cpu(flags), vr->avail_wrap);
+	return ferry_packed_is_avail(le16_to_cpu(flags), wrap);
 }
 
-static int ferry_packed_enable_kick(struct ferry_vring *vr)
+static int ferry_packed_more(struct ferry_vring *vr)
+{
+	return packed_avail_at(vr, vr->next_avail, vr->avail_wrap);
+}
+
+static int ferry_packed_enable_kick(struct ferry_vring *vr, unsigned int ahead)
 {
 	struct vring_packed_desc_event __user *device = vr->device;
-	u16 flags = VRING_PACKED_EVENT_FLAG_ENABLE;
+	u16 flags = VRING_PACKED_EVENT_FLAG_ENABLE, at = vr->next_avail;
+	bool wrap = vr->avail_wrap;
+	int more;
 
+	/* The next chains are taken to be as long as the last one. */
+	packed_advance(vr, &at, &wrap, min(ahead * vr->last_slots, vr->num - 1));
 	if (vr->event_idx) {
-		u16 off_wrap = vr->next_avail | vr->avail_wrap << VRING_PACKED_EVENT_F_WRAP_CTR;
+		u16 off_wrap = at | wrap << VRING_PACKED_EVENT_F_WRAP_CTR;
 
 		if (put_user(cpu_to_le16(off_wrap), &device->off_wrap))
 			return -EFAULT;
@@ -257,7 +267,9 @@ static int ferry_packed_enable_kick(struct ferry_vring *vr)
 		return -EFAULT;
 	/* Our wish before the driver's descriptor: it writes, then reads this. */
 	smp_mb();
-	return ferry_packed_more(vr);
+	more = packed_avail_at(vr, at, wrap);
+	/* Of a chain that is being written others than its first may be there already. */
+	return more > 0 && ahead ? ferry_packed_more(vr) : more;
 }
 
 static int ferry_packed_disable_kick(struct ferry_vring *vr)

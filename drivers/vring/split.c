@@ -231,19 +231,22 @@ static int ferry_split_more(struct ferry_vring *vr)
 	return split_to_cpu(word) != vr->next_avail;
 }
 
-static int ferry_split_enable_kick(struct ferry_vring *vr)
+static int ferry_split_enable_kick(struct ferry_vring *vr, unsigned int ahead)
 {
+	__virtio16 word;
 	int err;
 
 	if (vr->event_idx)
-		err = put_user(split_from_cpu(vr->next_avail), split_avail_event(vr));
+		err = put_user(split_from_cpu(vr->next_avail + ahead), split_avail_event(vr));
 	else
 		err = put_user(0, &split_used(vr)->flags);
 	if (err)
 		return -EFAULT;
 	/* Our wish before the driver's index: it writes idx, then reads this. */
 	smp_mb();
-	return ferry_split_more(vr);
+	if (get_user(word, &split_avail(vr)->idx))
+		return -EFAULT;
+	return (u16)(split_to_cpu(word) - vr->next_avail) > ahead;
 }
 
 static int ferry_split_disable_kick(struct ferry_vring *vr)

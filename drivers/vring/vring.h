@@ -64,8 +64,12 @@ struct ferry_vring_ops {
 	int (*publish)(struct ferry_vring *vr);
 	/* After publish: 1 if the driver wants a signal, 0 or -errno. */
 	int (*need_signal)(struct ferry_vring *vr);
-	/* Ask for kicks; returns 1 if chains came meanwhile, 0 or -errno. */
-	int (*enable_kick)(struct ferry_vring *vr);
+	/*
+	 * Ask for a kick when more than @ahead chains wait, with EVENT_IDX; without, and in a
+	 * packed ring whose chains take more slots than the last one, it may come sooner.
+	 * Returns 1 if so many came meanwhile, 0 or -errno.
+	 */
+	int (*enable_kick)(struct ferry_vring *vr, unsigned int ahead);
 	/* Ask for no kicks; returns 0 or -errno. */
 	int (*disable_kick)(struct ferry_vring *vr);
 	/* 1 if chains wait to be fetched, 0 or -errno; cheap enough to spin on. */
@@ -109,6 +113,7 @@ struct ferry_vring {
 	bool signalled_valid;	/* signalled is meaningful */
 	u16 signalled;		/* next_used at the last decision to signal */
 	u16 published;		/* slots advanced since that decision, packed */
+	u16 last_slots;		/* of the chain fetched last, packed */
 
 	u32 head;		/* chain[head..tail) are fetched, not taken */
 	u32 tail;
