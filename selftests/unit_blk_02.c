@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rules of way_core.h: of two ways to begin a request the faster is gone, also by a guest that
- * pauses, and also when the load becomes another; the other is tried ever more rarely.
+ * Rules of way_core.h: of the ways to begin a request the fastest is gone, also by a guest that
+ * pauses, and also when the load becomes another; the others are tried ever more rarely.
  */
 #include "blk/way_core.h"
 #include "harness.h"
@@ -11,25 +11,25 @@
 struct load {
 	struct ferry_way w;
 	__u64 now;
-	__u64 took[2];		/* of a request, each way */
-	__u32 gone[2];		/* requests */
+	__u64 took[4];		/* of a request, by FERRY_WAY_* */
+	__u32 gone[4];		/* requests, the same */
 	__u32 pause;		/* after every so many the guest pauses, 0: never */
 	__u32 total;
 };
 
+/* With nothing to gather. */
 static void begin(struct load *l, __u64 kick, __u64 worker)
 {
 	*l = (struct load){ .now = 1000, .took = { kick, worker } };
-	ferry_way_init(&l->w, l->now);
+	ferry_way_init(&l->w, FERRY_WAY_WORKER, l->now);
 }
 
 static void go(struct load *l, __u32 requests)
 {
-	l->gone[0] = 0;
-	l->gone[1] = 0;
+	memset(l->gone, 0, sizeof(l->gone));
 	while (requests--) {
-		l->gone[l->w.worker]++;
-		l->now += l->took[l->w.worker];
+		l->gone[l->w.how]++;
+		l->now += l->took[l->w.how];
 		if (l->pause && ++l->total % l->pause == 0)
 			l->now += 1000000;
 		if (ferry_way_count(&l->w, 1))
@@ -107,7 +107,7 @@ TEST(another_load_goes_another_way)
 	go(&l, 100 * BOTH);
 	l.took[0] = 40;
 	/* The next trial is far away by now, but not too far. */
-	go(&l, (FERRY_WAY_LAST + FERRY_WAY_TRIAL) * FERRY_WAY_REQUESTS);
+	go(&l, (FERRY_WAY_LAST + 2 * FERRY_WAY_TRIAL) * FERRY_WAY_REQUESTS);
 	go(&l, 10 * BOTH);
 	EXPECT_GT(l.gone[1] / 5, l.gone[0]);
 	l.took[1] = 80;
@@ -122,15 +122,15 @@ TEST(windows_of_any_length_compare)
 	struct ferry_way w;
 	__u64 now = 0;
 
-	ferry_way_init(&w, now);
+	ferry_way_init(&w, FERRY_WAY_WORKER, now);
 	for (unsigned int i = 0; i < 200 * FERRY_WAY_FIRST; i++) {
-		__u32 n = w.worker ? 64 : 8;
+		__u32 n = w.how ? 64 : 8;
 
-		now += n * (w.worker ? 10 : 20);
+		now += n * (w.how ? 10 : 20);
 		ASSERT_TRUE(ferry_way_count(&w, n));
 		ferry_way_window(&w, now);
-		if (i > FERRY_WAY_FIRST + FERRY_WAY_TRIAL && !w.trial)
-			ASSERT_TRUE(w.worker);
+		if (i > FERRY_WAY_FIRST + 2 * FERRY_WAY_TRIAL && !w.tried)
+			ASSERT_EQ(FERRY_WAY_WORKER, w.how);
 	}
 }
 
@@ -147,7 +147,91 @@ TEST(a_long_sleep_is_no_short_window)
 	}
 	l.gone[0] = 0;
 	go(&l, BOTH);
-	EXPECT_FALSE(l.w.worker);
+	EXPECT_EQ(0, l.w.how);
+}
+
+/* Whatever each of the four takes, in the end the fastest is gone. */
+TEST(two_questions_have_four_answers)
+{
+	static const __u64 took[][4] = {
+		{ 10, 20, 20, 20 }, { 20, 10, 20, 20 }, { 20, 15, 15, 10 }, { 20, 30, 10, 30 },
+		{ 40, 30, 20, 10 }, { 20, 30, 15, 10 }, { 10, 11, 11, 9 },
+	};
+	static const __u32 best[] = { 0, 1, 3, 2, 3, 3, 0 };
+	struct load l;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(took); i++) {
+		begin(&l, 0, 0);
+		memcpy(l.took, took[i], sizeof(l.took));
+		ferry_way_init(&l.w, FERRY_WAY_WORKER | FERRY_WAY_GATHER, l.now);
+		go(&l, 100 * BOTH);
+		go(&l, 100 * BOTH);
+		EXPECT_LT(95 * BOTH, l.gone[best[i]]) {
+			TH_LOG("load %u: %u %u %u %u", i, l.gone[0], l.gone[1], l.gone[2],
+			       l.gone[3]);
+		}
+		for (unsigned int way = 0; way < 4; way++)
+			if ((way ^ best[i]) == 1 || (way ^ best[i]) == 2)
+				EXPECT_LT(0, l.gone[way]);
+	}
+}
+
+TEST(what_may_not_be_is_not_tried)
+{
+	struct load l;
+
+	begin(&l, 20, 20);
+	l.took[2] = 1;
+	l.took[3] = 1;
+	go(&l, 100 * BOTH);
+	EXPECT_EQ(0, l.gone[2]);
+	EXPECT_EQ(0, l.gone[3]);
+}
+
+/* It ends at once, whether it is a trial, what was kept, or beside the trial of the other. */
+TEST(what_is_refused_ends)
+{
+	__u32 refused = 0, tried = 0;
+	struct load l;
+
+	begin(&l, 20, 30);
+	l.took[2] = 10;
+	l.took[3] = 15;
+	ferry_way_init(&l.w, FERRY_WAY_WORKER | FERRY_WAY_GATHER, l.now);
+	for (unsigned int i = 0; i < 1000 * BOTH; i++) {
+		go(&l, 1);
+		if (!(l.w.how & FERRY_WAY_GATHER) || i % 97)
+			continue;
+		tried += l.w.tried;
+		ferry_way_refuse(&l.w, FERRY_WAY_GATHER);
+		EXPECT_EQ(0, l.w.how & FERRY_WAY_GATHER);
+		EXPECT_EQ(0, l.w.trial);
+		refused++;
+	}
+	EXPECT_LT(0, tried);
+	EXPECT_GT(refused, tried);
+	/* It is tried again, though rarely. */
+	go(&l, 2 * (FERRY_WAY_LAST_GATHER + 3 * FERRY_WAY_TRIAL) * FERRY_WAY_REQUESTS);
+	EXPECT_LT(0, l.gone[2]);
+}
+
+/* A pause makes one request no measure of those that come after it. */
+TEST(the_pace_leaves_pauses_out)
+{
+	struct load l;
+
+	begin(&l, 1000, 2000);
+	go(&l, BOTH / 2);
+	EXPECT_EQ(1000, l.w.pace);
+	l.now += 1000000000;
+	go(&l, FERRY_WAY_REQUESTS);
+	EXPECT_EQ(2001, l.w.pace);
+	go(&l, FERRY_WAY_REQUESTS);
+	EXPECT_EQ(1000, l.w.pace);
+	/* It follows when they really take longer. */
+	l.took[0] = 8000;
+	go(&l, 4 * FERRY_WAY_REQUESTS);
+	EXPECT_EQ(8000, l.w.pace);
 }
 
 TEST(a_clock_that_stands_does_no_harm)

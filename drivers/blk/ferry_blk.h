@@ -15,11 +15,13 @@
 #include <linux/blkdev.h>
 #include <linux/ferry.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "../vhost/vhost.h"
 #include "blk_core.h"
+#include "gather_core.h"
 #include "way_core.h"
 
 /* Pieces of a payload that need no allocation. */
@@ -145,7 +147,7 @@ struct ferry_blk_queue {
 	struct llist_head done;
 	int reaper;			/* enum ferry_blk_reaper, written under vq.mutex */
 	bool quick;			/* the disk can refuse to wait, written under vq.mutex */
-	bool alone;			/* the last one came so and is for who kicks; the same */
+	bool kickable;			/* who kicks is to begin those that come; the same */
 	wait_queue_head_t wait;
 
 	/* All below under vq.mutex. */
@@ -156,6 +158,13 @@ struct ferry_blk_queue {
 	u64 flight_bytes;
 	bool starved;			/* no memory until one of them is reaped */
 	struct ferry_way way;
+	struct ferry_gather gather;
+	raw_spinlock_t timer_lock;	/* and until and armed: also taken by the timer */
+	struct hrtimer timer;		/* of what is gathered */
+	u64 until;			/* when the time is over, ktime ns */
+	bool armed;			/* the timer runs */
+	bool waiting;			/* the guest is to kick after several */
+	bool dry;			/* it sent none when it last was to */
 	struct list_head polled;	/* of those, the ones that nobody completes unasked */
 	struct ferry_blk_stats stats;	/* read at any time */
 	struct page *pages[FERRY_BLK_PIN];
@@ -195,6 +204,15 @@ bool ferry_blk_run(struct ferry_vq *vq);
 void ferry_blk_drain(struct ferry_vq *vq, bool wait);
 void ferry_blk_req_done(struct ferry_blk_req *req, u8 status);
 void ferry_blk_req_defer(struct ferry_blk_req *req, void (*job)(struct ferry_blk_req *req));
+
+/* pace.c: in whoever serves the queue, under its mutex */
+void ferry_blk_pace_init(struct ferry_blk_queue *q);
+void ferry_blk_pace_start(struct ferry_blk_queue *q);
+void ferry_blk_pace_stop(struct ferry_blk_queue *q);
+void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests);
+bool ferry_blk_few(const struct ferry_blk_queue *q, u32 n);
+void ferry_blk_gathered(struct ferry_blk_queue *q, u32 n);
+bool ferry_blk_idle(struct ferry_blk_queue *q);
 
 /* map.c: in whoever serves the queue, under its mutex */
 int ferry_blk_map(struct ferry_blk_req *req, const struct iovec *seg, u32 skip);

@@ -280,11 +280,11 @@ static bool ferry_blk_small(const struct ferry_blk_req *req)
 }
 
 /*
- * Take the first ready chain, which came @alone or not, and begin it. Return: 0,
+ * Take the first ready chain, which came with @few others or not, and begin it. Return: 0,
  * -ENOMEM to try it again when a request is complete, -EAGAIN to try it again in the
  * worker, or -EFAULT if the queue was stopped.
  */
-static int ferry_blk_begin(struct ferry_blk_queue *q, bool alone)
+static int ferry_blk_begin(struct ferry_blk_queue *q, bool few)
 {
 	struct ferry_vring *vr = &q->vq.vring;
 	const struct ferry_chain *c = ferry_vring_chain(vr, 0);
@@ -295,8 +295,8 @@ static int ferry_blk_begin(struct ferry_blk_queue *q, bool alone)
 	if (unlikely(err))
 		return err;
 	/* As this one came the next may. */
-	WRITE_ONCE(q->alone, alone && !q->way.worker && ferry_blk_small(req));
-	if (q->vq.at_kick && !q->alone)
+	WRITE_ONCE(q->kickable, few && ferry_blk_small(req));
+	if (q->vq.at_kick && !q->kickable)
 		return -EAGAIN;
 	err = ferry_blk_map_payload(req, vr, c);
 	if (unlikely(err)) {
@@ -320,29 +320,28 @@ static bool ferry_blk_room(const struct ferry_blk_queue *q)
 	return q->free && q->flight_bytes < FERRY_BLK_FLIGHT_BYTES && !q->starved;
 }
 
-/* Measure how long so many took that came at once. */
-static void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests)
+/* Have chains ready, a batch at most. Return: how many are, or -EFAULT. */
+static int ferry_blk_fetch(struct ferry_blk_queue *q)
 {
-	if (ferry_way_count(&q->way, requests))
-		ferry_way_window(&q->way, ktime_get_ns());
+	int n = ferry_vq_fetch(&q->vq, 1);
+
+	if (unlikely(q->waiting) && n >= 0)
+		ferry_blk_gathered(q, n);
+	return n;
 }
 
-/* Begin what is there, a batch at most. Return: how many, or -EFAULT. */
-static int ferry_blk_begin_batch(struct ferry_blk_queue *q)
+/* Begin @n chains that are ready. Return: how many, or -EFAULT. */
+static int ferry_blk_begin_batch(struct ferry_blk_queue *q, int n)
 {
+	bool few = ferry_blk_few(q, n);
 	struct blk_plug plug;
-	int n, i, err = 0;
+	int i, err = 0;
 
-	if (!ferry_blk_room(q))
-		return 0;
-	n = ferry_vq_fetch(&q->vq, 1);
-	if (n <= 0)
-		return n;
 	blk_start_plug(&plug);
 	for (i = 0; i < n && ferry_blk_room(q); i++) {
 		/* So many requests the block layer allocates at once when it needs one. */
 		plug.nr_ios = min(n - i, FERRY_BLK_PLUG);
-		err = ferry_blk_begin(q, n == 1);
+		err = ferry_blk_begin(q, few);
 		if (unlikely(err))
 			break;
 	}
@@ -375,7 +374,9 @@ static bool ferry_blk_serve(struct ferry_blk_queue *q)
 		ferry_blk_reap(q);
 		if (ferry_vq_push(vq))
 			return false;
-		n = ferry_blk_begin_batch(q);
+		n = ferry_blk_room(q) ? ferry_blk_fetch(q) : 0;
+		if (n > 0)
+			n = ferry_blk_begin_batch(q, n);
 		if (n < 0)
 			return false;
 		served += n;
@@ -387,7 +388,7 @@ static bool ferry_blk_serve(struct ferry_blk_queue *q)
 			return true;
 		}
 		/* Without room the next completion calls us, and no kick is wanted. */
-		if (!ferry_blk_room(q) || ferry_vq_idle(vq))
+		if (!ferry_blk_room(q) || ferry_blk_idle(q))
 			return false;
 	}
 	return true;
@@ -397,42 +398,41 @@ static bool ferry_blk_serve(struct ferry_blk_queue *q)
  * ferry_blk_at_kick - see struct ferry_dev_ops
  * @vq: is kicked
  *
- * While requests are in flight, or came several at a time, the worker gathers those that
- * come, and one that is to poll is to begin with what it polls for. Of what comes alone it
- * is measured who serves it sooner, see way_core.h.
+ * While requests are in flight, or came many at a time, the worker takes those that come,
+ * and one that is to poll is to begin with what it polls for. For others see pace.c.
  */
 bool ferry_blk_at_kick(const struct ferry_vq *vq)
 {
 	const struct ferry_blk_queue *q = container_of(vq, struct ferry_blk_queue, vq);
 
-	return READ_ONCE(q->quick) && READ_ONCE(q->alone) && !READ_ONCE(q->flight) &&
+	return READ_ONCE(q->quick) && READ_ONCE(q->kickable) && !READ_ONCE(q->flight) &&
 	       !READ_ONCE(vq->busyloop_us);
 }
 
-/* In the thread that kicks: a request that comes alone. Returns whether there is more. */
+/* In the thread that kicks: few small requests. Returns whether there is more. */
 static bool ferry_blk_serve_kick(struct ferry_blk_queue *q)
 {
 	const struct ferry_blk_disk *disk = q->disk;
 	struct ferry_vq *vq = &q->vq;
-	int n;
+	int n, begun;
 
 	/* The disk's cache would be written back first. */
 	if (q->flight || (disk->bdev && disk->direct && disk->file->f_mapping->nrpages))
 		return true;
-	n = ferry_vq_fetch(vq, 1);
+	n = ferry_blk_fetch(q);
 	if (n < 0)
 		return false;
 	if (n) {
-		int err = ferry_blk_begin(q, n == 1);
-
-		if (unlikely(err))
-			return err != -EFAULT;
-		ferry_blk_pace(q, 1);
+		begun = ferry_blk_begin_batch(q, n);
+		if (begun < 0)
+			return false;
 		ferry_blk_reap(q);
 		if (ferry_vq_push(vq))
 			return false;
+		if (begun < n)
+			return true;
 	}
-	return !ferry_vq_idle(vq);
+	return !ferry_blk_idle(q);
 }
 
 /**
@@ -492,6 +492,7 @@ int ferry_blk_queue_init(struct ferry_blk_queue *q)
 	init_llist_head(&q->done);
 	init_waitqueue_head(&q->wait);
 	INIT_LIST_HEAD(&q->polled);
+	ferry_blk_pace_init(q);
 	return ferry_vq_init(&q->vq, "blk", FERRY_BATCH);
 }
 
@@ -547,7 +548,7 @@ int ferry_blk_queue_start(struct ferry_blk_queue *q, struct ferry_blk_disk *disk
 		err = ferry_vq_start(vq, disk);
 	if (!err) {
 		q->disk = disk;
-		ferry_way_init(&q->way, ktime_get_ns());
+		ferry_blk_pace_start(q);
 		WRITE_ONCE(q->quick, disk->nowait && !ferry_blk_disk_scheduled(disk));
 	} else if (!vq->backend) {
 		ferry_blk_reqs_free(q);
@@ -569,4 +570,5 @@ void ferry_blk_queue_stop(struct ferry_blk_queue *q)
 		WRITE_ONCE(q->quick, false);
 	}
 	mutex_unlock(&q->vq.mutex);
+	ferry_blk_pace_stop(q);
 }

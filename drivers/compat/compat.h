@@ -69,6 +69,18 @@ struct vhost_features_array {
 #define FERRY_FORK_OWNER	VHOST_FORK_OWNER_TASK
 #endif
 
+/* Until 6.13: a timer and what it calls are set in two steps. */
+#ifdef FERRY_LACKS_HRTIMER_SETUP
+#include <linux/hrtimer.h>
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*function)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
+#endif
+
 /* Until 7.0: a tap never stops its queue for want of room in the ring. */
 #ifdef FERRY_LACKS_TUN_WAKE_QUEUE
 struct file;

@@ -25,6 +25,8 @@ ccflags-y += $(call ferry-lacks,uapi/linux/vhost.h,VHOST_GET_FEATURES_ARRAY,FERR
 ccflags-y += $(call ferry-lacks,uapi/linux/vhost.h,VHOST_SET_FORK_FROM_OWNER,FERRY_LACKS_FORK_FROM_OWNER)
 # 6.19: no header in front of a frame handed to a tap by pointer.
 ccflags-y += $(if $(call ferry-has,linux/if_tun.h,struct tun_xdp_hdr),-DFERRY_TUN_XDP_HDR)
+# 6.13: a timer is set up with what it calls.
+ccflags-y += $(call ferry-lacks,linux/hrtimer.h,hrtimer_setup.struct hrtimer \*timer,FERRY_LACKS_HRTIMER_SETUP)
 # 7.0: a tap's queue must be woken by whoever drains its ring.
 ccflags-y += $(call ferry-lacks,linux/if_tun.h,tun_wake_queue,FERRY_LACKS_TUN_WAKE_QUEUE)
 # 6.11: poll queues are a feature in the queue's limits.

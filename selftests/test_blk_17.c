@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest that sends many requests one by one is asked by ferry-blk to kick after several; one
+ * that sends fewer than those is not kept waiting for what it does not send. See
+ * drivers/blk/pace.c.
+ */
+#include "blk/gather_core.h"
+#include "blk/way_core.h"
+#include "stat.h"
+#include "test_blk.h"
+
+#define DEPTH	16
+/* Little, so that a kick is much. */
+#define BYTES	512
+
+FIXTURE(gather) {
+	struct disk disk;
+	struct blk b;
+	uint32_t tag;
+};
+
+FIXTURE_VARIANT(gather) {
+	struct ring_layout l;
+};
+
+FIXTURE_VARIANT_ADD(gather, split) { .l = { .num = 256, .event_idx = true } };
+FIXTURE_VARIANT_ADD(gather, split_small) { .l = { .num = 64, .event_idx = true } };
+FIXTURE_VARIANT_ADD(gather, packed) {
+	.l = { .num = 256, .packed = true, .event_idx = true } };
+FIXTURE_VARIANT_ADD(gather, packed_indirect_odd) {
+	.l = { .num = 51, .packed = true, .indirect = true, .event_idx = true } };
+
+FIXTURE_SETUP(gather)
+{
+	struct disk_options d = { .kind = DISK_NULL };
+	struct blk_options o = { .layout = variant->l };
+
+	DISK_MAKE(&self->disk, &d);
+	BLK_INIT(&self->b, &self->disk, &o);
+	blk_start(&self->b);
+}
+
+FIXTURE_TEARDOWN(gather)
+{
+	blk_destroy(&self->b);
+	disk_free(&self->disk);
+}
+
+/* Send @n writes, each by itself, then take the answers. */
+static void turn(struct __test_metadata *_metadata, FIXTURE_DATA(gather) *self, unsigned int n)
+{
+	struct ring *ring = &self->b.g.ring[0];
+	struct blk_req r[DEPTH];
+	bool seen[DEPTH] = { };
+	struct ring_used u;
+
+	self->tag++;
+	for (unsigned int i = 0; i < n; i++) {
+		r[i] = (struct blk_req){ T_OUT, i, BLK_AT(i), BYTES };
+		blk_fill(blk_mem(&self->b, r[i].at), BYTES, r[i].sector << 9, self->tag);
+		ASSERT_EQ(0, blk_add(&self->b, 0, &r[i], i));
+		dev_publish(&self->b.g.dev, 0, ring);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		dev_expect_used(ring, &u);
+		ASSERT_LT(u.cookie, n);
+		ASSERT_FALSE(seen[u.cookie]);
+		seen[u.cookie] = true;
+		ASSERT_EQ(S_OK, blk_status(&self->b, &r[u.cookie]));
+	}
+}
+
+static struct stat_queue count(void)
+{
+	struct stat_queue q;
+
+	stat_get(&q, "blk", 0);
+	return q;
+}
+
+/* Turn after turn until fewer than half of the requests were kicked for. */
+static bool gathers(struct __test_metadata *_metadata, FIXTURE_DATA(gather) *self)
+{
+	const unsigned int turns = 2 * FERRY_WAY_LAST_GATHER * FERRY_WAY_REQUESTS / DEPTH;
+	uint64_t kicks = 0;
+
+	/* Whoever finds it out has the time of as many trials. */
+	for (unsigned int i = 0; i < 30; i++) {
+		uint64_t before = count().kicks;
+
+		for (unsigned int k = 0; k < turns; k++)
+			turn(_metadata, self, DEPTH);
+		kicks = count().kicks - before;
+		if (kicks < turns * DEPTH / 2)
+			return true;
+	}
+	TH_LOG("%llu kicks for %u requests", (unsigned long long)kicks, turns * DEPTH);
+	return false;
+}
+
+TEST_F(gather, many_are_kicked_for_once)
+{
+	EXPECT_TRUE(gathers(_metadata, self));
+	for (unsigned int i = 0; i < DEPTH; i++)
+		EXPECT_TRUE(disk_filled(&self->disk, i, BYTES, self->tag));
+}
+
+/* Whatever number was wanted, what came is served when the time is over, and once. */
+TEST_F(gather, what_does_not_come_is_not_waited_for)
+{
+	ASSERT_TRUE(gathers(_metadata, self));
+	for (unsigned int n = 1; n <= DEPTH; n++) {
+		for (unsigned int i = 0; i < 5; i++)
+			turn(_metadata, self, DEPTH);
+		turn(_metadata, self, n);
+		for (unsigned int i = 0; i < n; i++)
+			EXPECT_TRUE(disk_filled(&self->disk, i, BYTES, self->tag));
+	}
+}
+
+/* Each is kicked for again, at once, by who waits for each. */
+TEST_F(gather, who_waits_for_each_is_asked_to_kick_for_each)
+{
+	const unsigned int many = 4 * FERRY_WAY_FIRST * FERRY_WAY_REQUESTS;
+	uint64_t before;
+
+	ASSERT_TRUE(gathers(_metadata, self));
+	for (unsigned int i = 0; i < 4; i++)
+		turn(_metadata, self, 1);
+	before = count().kicks;
+	for (unsigned int i = 0; i < many; i++)
+		turn(_metadata, self, 1);
+	EXPECT_LE(before + many - many / 16, count().kicks);
+}
+
+/* The disk goes, comes back, and the ring stands elsewhere, while some wait for more. */
+TEST_F(gather, what_waits_is_there_after_a_stop)
+{
+	struct ring_used u;
+
+	ASSERT_TRUE(gathers(_metadata, self));
+	for (unsigned int i = 0; i < 50; i++) {
+		struct blk_req r = { T_OUT, 1, BLK_AT(1), BYTES };
+
+		turn(_metadata, self, DEPTH);
+		blk_fill(blk_mem(&self->b, r.at), BYTES, r.sector << 9, ++self->tag);
+		ASSERT_EQ(0, blk_add(&self->b, 0, &r, 0));
+		dev_publish(&self->b.g.dev, 0, &self->b.g.ring[0]);
+		blk_stop(&self->b);
+		ASSERT_EQ(0, __blk_start(&self->b));
+		dev_expect_used(&self->b.g.ring[0], &u);
+		EXPECT_EQ(S_OK, blk_status(&self->b, &r));
+		EXPECT_TRUE(disk_filled(&self->disk, 1, BYTES, self->tag));
+		EXPECT_EQ(0, dev_poll_used(&self->b.g.ring[0], &u, 5));
+	}
+}
+
+TEST_HARNESS_MAIN
