@@ -110,7 +110,7 @@ static int vm_create_serial(struct vm *vm, struct error *e)
 	ret = serial_init(&vm->serial, &vm->machine, X86_PORT_COM1, X86_IRQ_COM1, e);
 	if (!ret)
 		ret = vm_waited(chardev_init(&vm->chardev, &vm->machine, &vm->cfg->serial,
-					     vm->signal_fd, e));
+					     vm->end_fd, e));
 	if (ret)
 		return ret;
 	chardev_attach(&vm->chardev, &vm->serial);
@@ -132,7 +132,7 @@ static int vm_create_monitors(struct vm *vm, struct error *e)
 		if (cfg->chardev.wait)
 			vm_say_waiting(vm, cfg->chardev.path);
 		ret = vm_waited(monitor_open(&vm->monitor, cfg->qmp, &cfg->chardev,
-					     vm->signal_fd, e));
+					     vm->end_fd, e));
 		if (ret) {
 			error_prefix(e, cfg->where);
 			return ret;
@@ -222,7 +222,8 @@ int vm_create(struct vm **out, struct config *cfg, vm_say say, struct error *e)
 	vm->boot.kernel_fd = -1;
 	vm->boot.initrd_fd = -1;
 	vm->boot.unpacked_fd = -1;
-	vm->signal_fd = -1;
+	vm->end_fd = -1;
+	vm->user_fd = -1;
 	vm->ejected_fd = -1;
 	vm->pid_fd = -1;
 	vm->serial.irq_fd = -1;
@@ -243,8 +244,10 @@ void vm_destroy(struct vm *vm)
 	vm_destroy_devices(vm);
 	chardev_destroy(&vm->chardev);
 	serial_destroy(&vm->serial);
-	if (vm->signal_fd >= 0)
-		close(vm->signal_fd);
+	if (vm->end_fd >= 0)
+		close(vm->end_fd);
+	if (vm->user_fd >= 0)
+		close(vm->user_fd);
 	vm_hotplug_destroy(vm);
 	x86_power_on_free(vm->power_on);
 	machine_destroy(&vm->machine);

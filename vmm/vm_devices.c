@@ -229,7 +229,7 @@ static int vm_attach_console(struct vm *vm, struct vm_device *d, struct error *e
 		return 0;
 	if (cfg->wait)
 		vm_say_waiting(vm, cfg->path);
-	ret = chardev_init(&d->chardev, &vm->machine, cfg, vm->signal_fd, e);
+	ret = chardev_init(&d->chardev, &vm->machine, cfg, vm->end_fd, e);
 	if (ret)
 		return ret;
 	chardev_attach_console(&d->chardev, &d->console);

@@ -79,8 +79,9 @@ struct vm {
 	struct drive *drive[CONFIG_DEVICES_MAX];
 	unsigned int n_devices;
 	struct vm_device *device[CONFIG_DEVICES_MAX];
-	int signal_fd;
-	struct loop_source signals, requests;
+	int end_fd;			/* signals that end the VM */
+	int user_fd;			/* and those that ask it for something */
+	struct loop_source ends, users, requests;
 	int pid_fd;		/* of -pidfile, locked; -1: none */
 	enum vm_state state;
 	struct monitor monitor;

@@ -26,27 +26,33 @@ static void vm_refresh_disks(struct vm *vm)
 			blk_refresh(&vm->device[i]->blk);
 }
 
-static void vm_signal(void *opaque, u32 events)
+static void vm_ended(void *opaque, u32 events)
 {
 	struct vm *vm = opaque;
 	struct signalfd_siginfo si;
 	char text[80];
 
 	(void)events;
-	if (read(vm->signal_fd, &si, sizeof(si)) != sizeof(si))
+	if (read(vm->end_fd, &si, sizeof(si)) != sizeof(si))
 		return;
-	if (si.ssi_signo == SIGUSR1) {
-		vm_power_button(vm);
-		return;
-	}
-	if (si.ssi_signo == SIGUSR2) {
-		vm_refresh_disks(vm);
-		return;
-	}
 	snprintf(text, sizeof(text), "terminating on signal %u from pid %u", si.ssi_signo,
 		 si.ssi_pid);
 	vm->say(text);
 	machine_ask_by(&vm->machine, MACHINE_POWEROFF, MACHINE_BY_SIGNAL);
+}
+
+static void vm_asked(void *opaque, u32 events)
+{
+	struct vm *vm = opaque;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(vm->user_fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo == SIGUSR1)
+		vm_power_button(vm);
+	else
+		vm_refresh_disks(vm);
 }
 
 static void vm_request(void *opaque, u32 events)
@@ -55,31 +61,44 @@ static void vm_request(void *opaque, u32 events)
 	(void)opaque, (void)events;
 }
 
+/* Block @signals in every thread, which all inherit the mask, and read them from one place. */
+static int vm_catch(const sigset_t *signals, int *fd, struct error *e)
+{
+	sigprocmask(SIG_BLOCK, signals, NULL);
+	*fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *fd < 0 ? error_errno(e, errno, "signalfd") : 0;
+}
+
 /*
- * SIGINT, SIGTERM and SIGHUP end the VM, SIGUSR1 presses its power button, SIGUSR2
- * looks whether disks have another size. They are blocked in every thread, which all
- * inherit the mask, and read from one place.
+ * SIGINT, SIGQUIT, SIGTERM and SIGHUP end the VM, also while it waits for a client of a
+ * socket. SIGUSR1 presses its power button, SIGUSR2 looks whether disks have another size.
  */
 int vm_create_signals(struct vm *vm, struct error *e)
 {
 	struct machine *m = &vm->machine;
-	sigset_t set;
+	sigset_t ends, users;
 	int ret;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGQUIT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigemptyset(&users);
+	sigaddset(&users, SIGUSR1);
+	sigaddset(&users, SIGUSR2);
 	signal(SIGPIPE, SIG_IGN);
-	vm->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (vm->signal_fd < 0)
-		return error_errno(e, errno, "signalfd");
-	vm->signals = (struct loop_source){ vm->signal_fd, vm_signal, vm, false };
+	ret = vm_catch(&ends, &vm->end_fd, e);
+	if (!ret)
+		ret = vm_catch(&users, &vm->user_fd, e);
+	if (ret)
+		return ret;
+	vm->ends = (struct loop_source){ vm->end_fd, vm_ended, vm, false };
+	vm->users = (struct loop_source){ vm->user_fd, vm_asked, vm, false };
 	vm->requests = (struct loop_source){ m->request_fd, vm_request, vm, false };
-	ret = loop_add(&m->loop, &vm->signals, EPOLLIN);
+	ret = loop_add(&m->loop, &vm->ends, EPOLLIN);
+	if (!ret)
+		ret = loop_add(&m->loop, &vm->users, EPOLLIN);
 	if (!ret)
 		ret = loop_add(&m->loop, &vm->requests, EPOLLIN);
 	return ret ? error_errno(e, ret, "event loop") : 0;

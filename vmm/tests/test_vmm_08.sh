@@ -20,6 +20,9 @@ hello='{"execute":"qmp_capabilities"}'
 
 ferry() { timeout 60 "$FERRY" -m 128 -kernel "$kernel" -S "$@" 2>"$dir/err"; }
 
+# The program itself: $vmm is a shell that waits for timeout, which would end of its own.
+signal() { kill "-$1" "$(pgrep -P "$(pgrep -P "$vmm")")"; }
+
 # until COMMAND...: within a minute.
 until_() {
 	for _ in $(seq 600); do
@@ -57,7 +60,7 @@ ended() {
 
 nothing_left() { [ ! -e "$qmp" ] && [ ! -e "$dir/hmp" ] && [ ! -e "$dir/pid" ]; }
 
-plan 18
+plan 20
 
 ferry -serial null -qmp "unix:$qmp,server=on,wait=off" -monitor "unix:$dir/hmp,server=on,wait=off" \
 	-pidfile "$dir/pid" &
@@ -105,10 +108,18 @@ vmm=$!
 until_ grep -q "^ferry: waiting for connection on: unix:$qmp,server=on" "$dir/err" && [ ! -e "$dir/pid" ] &&
 	ask "$qmp" "$hello"'{"execute":"quit"}' SHUTDOWN && ended 0
 judge "wait=on waits for the first client" cat "$dir/err"
+for how in TERM QUIT; do
+	ferry -serial null -qmp "unix:$qmp,server=on" &
+	vmm=$!
+	until_ [ -S "$qmp" ] && signal "$how" && ended 0 && nothing_left
+	judge "and SIG$how ends that, too" cat "$dir/err"
+done
+# A button that nobody is there to press it for, and disks that are looked at when they are opened.
 ferry -serial null -qmp "unix:$qmp,server=on" &
 vmm=$!
-until_ [ -S "$qmp" ] && kill -TERM "$(pgrep -P $vmm)" && ended 0 && nothing_left
-judge "and a signal ends that, too" cat "$dir/err"
+until_ [ -S "$qmp" ] && signal USR1 && signal USR2 &&
+	ask "$qmp" "$hello"'{"execute":"quit"}' SHUTDOWN && ended 0
+judge "but none that asks for something" cat "$dir/err"
 
 printf '%s{"execute":"quit"}' "$hello" >"$dir/in"
 ferry -qmp stdio <"$dir/in" >"$dir/out" && grep -q host-qmp-quit "$dir/out"
