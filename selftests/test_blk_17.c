@@ -81,7 +81,7 @@ static struct stat_queue count(void)
 /* Turn after turn until fewer than half of the requests were kicked for. */
 static bool gathers(struct __test_metadata *_metadata, FIXTURE_DATA(gather) *self)
 {
-	const unsigned int turns = 2 * FERRY_WAY_LAST_GATHER * FERRY_WAY_REQUESTS / DEPTH;
+	const unsigned int turns = 2 * FERRY_WAY_LAST_REFUSED * FERRY_WAY_REQUESTS / DEPTH;
 	uint64_t kicks = 0;
 
 	/* Whoever finds it out has the time of as many trials. */

@@ -211,7 +211,7 @@ TEST(what_is_refused_ends)
 	EXPECT_LT(0, tried);
 	EXPECT_GT(refused, tried);
 	/* It is tried again, though rarely. */
-	go(&l, 2 * (FERRY_WAY_LAST_GATHER + 3 * FERRY_WAY_TRIAL) * FERRY_WAY_REQUESTS);
+	go(&l, 2 * (FERRY_WAY_LAST_REFUSED + 3 * FERRY_WAY_TRIAL) * FERRY_WAY_REQUESTS);
 	EXPECT_LT(0, l.gone[2]);
 }
 

@@ -97,6 +97,16 @@ TEST(no_request_waits_for_long)
 	EXPECT_EQ(FERRY_GATHER_NS, ferry_gather_time(&g, ~0ULL));
 }
 
+/* Nor for a guest that has other things to do: we know how long we need. */
+TEST(who_sends_now_and_then_is_not_waited_for)
+{
+	EXPECT_EQ(3000, ferry_gather_each(3000, 1000));
+	EXPECT_EQ(8000, ferry_gather_each(1000000, 1000));
+	EXPECT_EQ(0, ferry_gather_each(1000000, 0));
+	EXPECT_EQ(0, ferry_gather_each(0, 1000));
+	EXPECT_EQ(~0ULL, ferry_gather_each(~0ULL, ~0ULL));
+}
+
 TEST(a_guest_that_sends_more_is_asked_for_more)
 {
 	struct ferry_gather g;

@@ -159,6 +159,7 @@ struct ferry_blk_queue {
 	bool starved;			/* no memory until one of them is reaped */
 	struct ferry_way way;
 	struct ferry_gather gather;
+	u64 served;			/* how long it takes to begin a request, ns */
 	raw_spinlock_t timer_lock;	/* and until and armed: also taken by the timer */
 	struct hrtimer timer;		/* of what is gathered */
 	u64 until;			/* when the time is over, ktime ns */
@@ -209,7 +210,8 @@ void ferry_blk_req_defer(struct ferry_blk_req *req, void (*job)(struct ferry_blk
 void ferry_blk_pace_init(struct ferry_blk_queue *q);
 void ferry_blk_pace_start(struct ferry_blk_queue *q);
 void ferry_blk_pace_stop(struct ferry_blk_queue *q);
-void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests);
+u64 ferry_blk_pace_begin(const struct ferry_blk_queue *q, u32 requests);
+void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests, u64 since);
 bool ferry_blk_few(const struct ferry_blk_queue *q, u32 n);
 void ferry_blk_gathered(struct ferry_blk_queue *q, u32 n);
 bool ferry_blk_idle(struct ferry_blk_queue *q);

@@ -19,6 +19,11 @@
 #define FERRY_GATHER_LEAST	2U
 #define FERRY_GATHER_MOST	32U
 #define FERRY_GATHER_NS		500000U	/* no request is kept waiting for longer */
+/*
+ * A guest that has more to send needs so many times longer for a request than we do, at most. One
+ * that needs longer than that has other things to do, and is not waited for.
+ */
+#define FERRY_GATHER_TIMES	8U
 #define FERRY_GATHER_FIRST	4U	/* times that all came before more are wanted again */
 #define FERRY_GATHER_LAST	256U	/* the same after many times that they did not */
 
@@ -40,24 +45,34 @@ static inline void ferry_gather_init(struct ferry_gather *g)
 }
 
 /**
+ * ferry_gather_each - how long to wait for each
+ * @pace: how long a request takes of late, with all that guest and disk do for it, ns
+ * @served: how long we do, ns
+ */
+static inline __u64 ferry_gather_each(__u64 pace, __u64 served)
+{
+	return pace / FERRY_GATHER_TIMES < served ? pace : served * FERRY_GATHER_TIMES;
+}
+
+/**
  * ferry_gather_time - how long to wait for them
  * @g: of one queue
- * @pace: how long a request takes, as measured, ns
+ * @each: from ferry_gather_each()
  *
- * The time in which as many came of late, and were served. Return: ns.
+ * Return: ns.
  */
-static inline __u32 ferry_gather_time(const struct ferry_gather *g, __u64 pace)
+static inline __u32 ferry_gather_time(const struct ferry_gather *g, __u64 each)
 {
-	return pace < FERRY_GATHER_NS / g->want ? g->want * (__u32)pace : FERRY_GATHER_NS;
+	return each < FERRY_GATHER_NS / g->want ? g->want * (__u32)each : FERRY_GATHER_NS;
 }
 
 /**
  * ferry_gather_full - as many as were wanted came in time
  * @g: of one queue
  * @most: that may be wanted
- * @pace: as in ferry_gather_time()
+ * @each: from ferry_gather_each()
  */
-static inline void ferry_gather_full(struct ferry_gather *g, __u32 most, __u64 pace)
+static inline void ferry_gather_full(struct ferry_gather *g, __u32 most, __u64 each)
 {
 	if (g->want > g->had)
 		g->period = FERRY_GATHER_FIRST;
@@ -67,7 +82,7 @@ static inline void ferry_gather_full(struct ferry_gather *g, __u32 most, __u64 p
 		return;
 	}
 	/* Twice as many are too many, or take longer than they may. */
-	if (2 * g->want > most || pace > FERRY_GATHER_NS / (2 * g->want))
+	if (2 * g->want > most || each > FERRY_GATHER_NS / (2 * g->want))
 		return;
 	g->want *= 2;
 }

@@ -10,6 +10,7 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
+#include <linux/math64.h>
 
 #include "ferry_blk.h"
 
@@ -65,6 +66,7 @@ void ferry_blk_pace_start(struct ferry_blk_queue *q)
 		may |= FERRY_WAY_GATHER;
 	ferry_way_init(&q->way, may, ktime_get_ns());
 	ferry_gather_init(&q->gather);
+	q->served = FERRY_WAY_PACE;
 	q->waiting = false;
 	q->dry = false;
 }
@@ -76,19 +78,34 @@ void ferry_blk_pace_stop(struct ferry_blk_queue *q)
 	q->armed = false;
 }
 
-/* Measure how long so many took that were begun together. */
-void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests)
+/* When so many requests that come together are begun, if that is to be measured; else 0. */
+u64 ferry_blk_pace_begin(const struct ferry_blk_queue *q, u32 requests)
+{
+	return q->quick && q->way.requests + requests >= FERRY_WAY_REQUESTS ? ktime_get_ns() : 0;
+}
+
+/* They are begun, or so many of them; @since: from ferry_blk_pace_begin(). */
+void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests, u64 since)
 {
 	u32 how = q->way.how;
+	u64 now;
 
-	if (!q->quick)
+	if (!q->quick || !requests)
 		return;
 	q->dry = false;
 	if (!ferry_way_count(&q->way, requests))
 		return;
-	ferry_way_window(&q->way, ktime_get_ns());
+	now = ktime_get_ns();
+	if (since)
+		q->served = ferry_way_follow(q->served, div_u64(now - since, requests));
+	ferry_way_window(&q->way, now);
 	if (q->way.how & ~how & FERRY_WAY_GATHER)
 		ferry_gather_init(&q->gather);
+}
+
+static u64 ferry_blk_each(const struct ferry_blk_queue *q)
+{
+	return ferry_gather_each(q->way.pace, q->served);
 }
 
 /**
@@ -117,7 +134,7 @@ void ferry_blk_gathered(struct ferry_blk_queue *q, u32 n)
 	/* It has nothing to send: the next one that comes is not to be kept waiting. */
 	q->dry = !n;
 	if (n >= q->gather.want)
-		ferry_gather_full(&q->gather, most, q->way.pace);
+		ferry_gather_full(&q->gather, most, ferry_blk_each(q));
 	else if (n && ktime_get_ns() >= q->until && !ferry_gather_late(&q->gather, n, beside))
 		ferry_way_refuse(&q->way, FERRY_WAY_GATHER);
 }
@@ -137,6 +154,6 @@ bool ferry_blk_idle(struct ferry_blk_queue *q)
 	    vq->busyloop_us)
 		return ferry_vq_idle(vq);
 	q->waiting = true;
-	ferry_blk_time(q, ferry_gather_time(&q->gather, q->way.pace));
+	ferry_blk_time(q, ferry_gather_time(&q->gather, ferry_blk_each(q)));
 	return ferry_vq_idle_ahead(vq, q->gather.want - 1);
 }

@@ -334,6 +334,7 @@ static int ferry_blk_fetch(struct ferry_blk_queue *q)
 static int ferry_blk_begin_batch(struct ferry_blk_queue *q, int n)
 {
 	bool few = ferry_blk_few(q, n);
+	u64 since = ferry_blk_pace_begin(q, n);
 	struct blk_plug plug;
 	int i, err = 0;
 
@@ -349,7 +350,7 @@ static int ferry_blk_begin_batch(struct ferry_blk_queue *q, int n)
 	if (err == -EFAULT)
 		return err;
 	q->starved = err == -ENOMEM;
-	ferry_blk_pace(q, i);
+	ferry_blk_pace(q, i, since);
 	return i;
 }
 

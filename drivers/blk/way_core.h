@@ -28,7 +28,7 @@
 #define FERRY_WAY_TRIAL		8U	/* windows of a trial, and of what it is compared with */
 #define FERRY_WAY_FIRST		64U	/* windows to a trial after a change */
 #define FERRY_WAY_LAST		2048U	/* and after many that changed nothing */
-#define FERRY_WAY_LAST_GATHER	128U	/* one of these ends early, see ferry_way_refuse() */
+#define FERRY_WAY_LAST_REFUSED	128U	/* or ended at once */
 #define FERRY_WAY_NEVER		(~0ULL)
 #define FERRY_WAY_PACE		100000U	/* as long as nothing is known */
 
@@ -75,6 +75,12 @@ static inline struct ferry_way_plan *ferry_way_plan_of(struct ferry_way *w, __u3
 	return &w->plan[bit == FERRY_WAY_GATHER];
 }
 
+/* A time of late from the last one, with pauses left out: what takes twice as long counts so. */
+static inline __u64 ferry_way_follow(__u64 last, __u64 took)
+{
+	return took < 2 * last + 1 ? took : 2 * last + 1;
+}
+
 /* So many more requests, however they came; whether the window is full: ferry_way_window(). */
 static inline bool ferry_way_count(struct ferry_way *w, __u32 requests)
 {
@@ -82,10 +88,9 @@ static inline bool ferry_way_count(struct ferry_way *w, __u32 requests)
 	return w->requests >= FERRY_WAY_REQUESTS;
 }
 
-/* It changed nothing: the next trial is farther away. */
-static inline void ferry_way_later(struct ferry_way *w, __u32 bit)
+/* It changed nothing: the next trial is farther away, @last windows at most. */
+static inline void ferry_way_later(struct ferry_way *w, __u32 bit, __u32 last)
 {
-	__u32 last = bit == FERRY_WAY_GATHER ? FERRY_WAY_LAST_GATHER : FERRY_WAY_LAST;
 	struct ferry_way_plan *plan = ferry_way_plan_of(w, bit);
 
 	plan->period = plan->period < last / 2 ? 2 * plan->period : last;
@@ -102,7 +107,7 @@ static inline void ferry_way_judge(struct ferry_way *w)
 		plan->due = FERRY_WAY_FIRST;
 	} else {
 		w->how ^= w->trial;
-		ferry_way_later(w, w->trial);
+		ferry_way_later(w, w->trial, FERRY_WAY_LAST);
 	}
 	w->trial = 0;
 	w->tried = false;
@@ -156,7 +161,7 @@ static inline void ferry_way_window(struct ferry_way *w, __u64 now)
 	took = (took < 0xffffffff ? (__u32)took : 0xffffffff) / w->requests;
 	w->since = now;
 	w->requests = 0;
-	w->pace = took < 2 * w->pace + 1 ? took : 2 * w->pace + 1;
+	w->pace = ferry_way_follow(w->pace, took);
 	if (w->trial) {
 		ferry_way_try(w, took);
 	} else {
@@ -169,6 +174,8 @@ static inline void ferry_way_window(struct ferry_way *w, __u64 now)
  * ferry_way_refuse - a way is known to be the slower one, without a measurement
  * @w: the way of one queue
  * @bit: the FERRY_WAY_* that was in force
+ *
+ * Which cost little, so that it is tried again sooner than after a whole trial.
  */
 static inline void ferry_way_refuse(struct ferry_way *w, __u32 bit)
 {
@@ -177,7 +184,7 @@ static inline void ferry_way_refuse(struct ferry_way *w, __u32 bit)
 	w->trial = 0;
 	w->tried = false;
 	w->how &= ~bit;
-	ferry_way_later(w, bit);
+	ferry_way_later(w, bit, FERRY_WAY_LAST_REFUSED);
 }
 
 #endif /* FERRY_BLK_WAY_CORE_H */
