@@ -160,10 +160,10 @@ struct ferry_blk_queue {
 	struct ferry_way way;
 	struct ferry_gather gather;
 	u64 served;			/* how long it takes to begin a request, ns */
-	raw_spinlock_t timer_lock;	/* and until and armed: also taken by the timer */
+	raw_spinlock_t timer_lock;	/* of the next three; also taken by the timer */
 	struct hrtimer timer;		/* of what is gathered */
-	u64 until;			/* when the time is over, ktime ns */
-	bool armed;			/* the timer runs */
+	u64 until;			/* when the time is over, ktime ns; U64_MAX: nobody waits */
+	u64 expires;			/* when the timer fires; U64_MAX: it does not run */
 	bool waiting;			/* the guest is to kick after several */
 	bool dry;			/* it sent none when it last was to */
 	struct list_head polled;	/* of those, the ones that nobody completes unasked */
@@ -209,6 +209,7 @@ void ferry_blk_req_defer(struct ferry_blk_req *req, void (*job)(struct ferry_blk
 /* pace.c: in whoever serves the queue, under its mutex */
 void ferry_blk_pace_init(struct ferry_blk_queue *q);
 void ferry_blk_pace_start(struct ferry_blk_queue *q);
+void ferry_blk_pace_leave(struct ferry_blk_queue *q);
 void ferry_blk_pace_stop(struct ferry_blk_queue *q);
 u64 ferry_blk_pace_begin(const struct ferry_blk_queue *q, u32 requests);
 void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests, u64 since);

@@ -18,14 +18,14 @@
 
 #define FERRY_GATHER_LEAST	2U
 #define FERRY_GATHER_MOST	32U
-#define FERRY_GATHER_NS		500000U	/* no request is kept waiting for longer */
+#define FERRY_GATHER_NS		1000000U /* no request is kept waiting for longer */
 /*
  * A guest that has more to send needs so many times longer for a request than we do, at most. One
  * that needs longer than that has other things to do, and is not waited for.
  */
 #define FERRY_GATHER_TIMES	8U
-#define FERRY_GATHER_FIRST	4U	/* times that all came before more are wanted again */
-#define FERRY_GATHER_LAST	256U	/* the same after many times that they did not */
+#define FERRY_GATHER_FIRST	16U	/* times that all came before more are wanted again */
+#define FERRY_GATHER_LAST	512U	/* the same after many times that they did not */
 
 struct ferry_gather {
 	__u32 want;		/* requests before a kick */
@@ -59,11 +59,12 @@ static inline __u64 ferry_gather_each(__u64 pace, __u64 served)
  * @g: of one queue
  * @each: from ferry_gather_each()
  *
- * Return: ns.
+ * Twice as long as they should take: before it sends the guest takes as many answers, and it
+ * may be interrupted. Return: ns.
  */
 static inline __u32 ferry_gather_time(const struct ferry_gather *g, __u64 each)
 {
-	return each < FERRY_GATHER_NS / g->want ? g->want * (__u32)each : FERRY_GATHER_NS;
+	return each < FERRY_GATHER_NS / (2 * g->want) ? 2 * g->want * (__u32)each : FERRY_GATHER_NS;
 }
 
 /**
@@ -82,7 +83,7 @@ static inline void ferry_gather_full(struct ferry_gather *g, __u32 most, __u64 e
 		return;
 	}
 	/* Twice as many are too many, or take longer than they may. */
-	if (2 * g->want > most || each > FERRY_GATHER_NS / (2 * g->want))
+	if (2 * g->want > most || each > FERRY_GATHER_NS / (4 * g->want))
 		return;
 	g->want *= 2;
 }
@@ -105,6 +106,20 @@ static inline bool ferry_gather_late(struct ferry_gather *g, __u32 came, bool be
 	g->had = came;
 	g->singles = came > 1 ? 0 : g->singles + 1;
 	return g->singles < 2;
+}
+
+/**
+ * ferry_gather_turn - from now on they are served by another
+ * @g: of one queue
+ * @beside: as in ferry_gather_late()
+ * @most: that may be wanted
+ */
+static inline void ferry_gather_turn(struct ferry_gather *g, bool beside, __u32 most)
+{
+	__u32 want = beside ? g->want / 2 : 2 * g->want;
+
+	if (want >= FERRY_GATHER_LEAST && want <= most)
+		g->want = want;
 }
 
 #endif /* FERRY_BLK_GATHER_CORE_H */

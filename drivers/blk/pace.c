@@ -14,10 +14,23 @@
 
 #include "ferry_blk.h"
 
-/* Gathering takes a ring with room for more than are waited for. */
-#define FERRY_BLK_GATHER_RING	(2 * FERRY_GATHER_LEAST)
+/* Descriptors of a request in a ring without indirect tables: header, payload, status. */
+#define FERRY_BLK_REQ_DESCS	3U
 
-/* It is not moved each time that q->until is, but finds that out here. */
+/* A timer that is no finer, as one of the tick's, would keep the guest waiting for nothing. */
+#define FERRY_BLK_TIMER_NS	(FERRY_GATHER_NS / 10)
+
+/* Nobody waits. */
+#define FERRY_BLK_NO_TIME	U64_MAX
+
+/* Have the timer fire at q->until; under timer_lock. */
+static void ferry_blk_arm(struct ferry_blk_queue *q)
+{
+	q->expires = q->until;
+	hrtimer_start(&q->timer, ns_to_ktime(q->expires), HRTIMER_MODE_ABS);
+}
+
+/* It is not moved to each later q->until, but finds out here. */
 static enum hrtimer_restart ferry_blk_time_over(struct hrtimer *timer)
 {
 	struct ferry_blk_queue *q = container_of(timer, struct ferry_blk_queue, timer);
@@ -26,56 +39,87 @@ static enum hrtimer_restart ferry_blk_time_over(struct hrtimer *timer)
 
 	raw_spin_lock_irqsave(&q->timer_lock, flags);
 	over = ktime_get_ns() >= q->until;
-	if (over)
-		q->armed = false;
+	if (over || q->until == FERRY_BLK_NO_TIME)
+		q->expires = FERRY_BLK_NO_TIME;
 	else
-		hrtimer_set_expires(timer, ns_to_ktime(q->until));
+		ferry_blk_arm(q);
 	raw_spin_unlock_irqrestore(&q->timer_lock, flags);
-	if (!over)
-		return HRTIMER_RESTART;
-	ferry_vq_queue(&q->vq);
+	if (over)
+		ferry_vq_queue(&q->vq);
 	return HRTIMER_NORESTART;
 }
 
-/* Have the worker look in so many ns. */
-static void ferry_blk_time(struct ferry_blk_queue *q, u32 ns)
+/* Have the worker look at this time, or not at all. */
+static void ferry_blk_look_at(struct ferry_blk_queue *q, u64 until)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&q->timer_lock, flags);
-	q->until = ktime_get_ns() + ns;
-	if (!q->armed)
-		hrtimer_start(&q->timer, ns_to_ktime(q->until), HRTIMER_MODE_ABS);
-	q->armed = true;
+	q->until = until;
+	if (until < q->expires)
+		ferry_blk_arm(q);
 	raw_spin_unlock_irqrestore(&q->timer_lock, flags);
+}
+
+static void ferry_blk_wait_no_more(struct ferry_blk_queue *q)
+{
+	if (q->waiting)
+		ferry_blk_look_at(q, FERRY_BLK_NO_TIME);
+	q->waiting = false;
 }
 
 void ferry_blk_pace_init(struct ferry_blk_queue *q)
 {
 	raw_spin_lock_init(&q->timer_lock);
 	hrtimer_setup(&q->timer, ferry_blk_time_over, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	q->until = FERRY_BLK_NO_TIME;
+	q->expires = FERRY_BLK_NO_TIME;
+}
+
+/* Requests that may be waited for: half of what the ring has room for. */
+static u32 ferry_blk_gather_most(const struct ferry_blk_queue *q)
+{
+	const struct ferry_vring *vr = &q->vq.vring;
+	u32 descs = vr->indirect ? 1 : FERRY_BLK_REQ_DESCS;
+
+	return min_t(u32, FERRY_GATHER_MOST, vr->num / (2 * descs));
 }
 
 /* A disk is given: nothing is known of the guest. */
 void ferry_blk_pace_start(struct ferry_blk_queue *q)
 {
-	const struct ferry_vring *vr = &q->vq.vring;
 	u32 may = FERRY_WAY_WORKER;
 
-	if (vr->event_idx && vr->num >= FERRY_BLK_GATHER_RING)
+	if (q->vq.vring.event_idx && ferry_blk_gather_most(q) >= FERRY_GATHER_LEAST &&
+	    hrtimer_resolution <= FERRY_BLK_TIMER_NS)
 		may |= FERRY_WAY_GATHER;
 	ferry_way_init(&q->way, may, ktime_get_ns());
 	ferry_gather_init(&q->gather);
 	q->served = FERRY_WAY_PACE;
-	q->waiting = false;
+	ferry_blk_wait_no_more(q);
 	q->dry = false;
 }
 
-/* The queue has no disk any more, and nobody holds its mutex. */
+/**
+ * ferry_blk_pace_leave - the disk is about to be taken off the queue
+ * @q: served until now
+ *
+ * Whoever serves the ring next need not know that the guest kicks after several. Also on
+ * chains that it has not kicked for they look by themselves, as we do.
+ */
+void ferry_blk_pace_leave(struct ferry_blk_queue *q)
+{
+	if (q->waiting && !q->vq.broken && current->mm == q->vq.dev->mm)
+		ferry_vq_idle(&q->vq);
+	ferry_blk_wait_no_more(q);
+}
+
+/* The disk is off the queue, so that nobody sets the time any more; not under its mutex. */
 void ferry_blk_pace_stop(struct ferry_blk_queue *q)
 {
 	hrtimer_cancel(&q->timer);
-	q->armed = false;
+	q->until = FERRY_BLK_NO_TIME;
+	q->expires = FERRY_BLK_NO_TIME;
 }
 
 /* When so many requests that come together are begun, if that is to be measured; else 0. */
@@ -87,7 +131,7 @@ u64 ferry_blk_pace_begin(const struct ferry_blk_queue *q, u32 requests)
 /* They are begun, or so many of them; @since: from ferry_blk_pace_begin(). */
 void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests, u64 since)
 {
-	u32 how = q->way.how;
+	u32 how = q->way.how, turned;
 	u64 now;
 
 	if (!q->quick || !requests)
@@ -99,8 +143,13 @@ void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests, u64 since)
 	if (since)
 		q->served = ferry_way_follow(q->served, div_u64(now - since, requests));
 	ferry_way_window(&q->way, now);
-	if (q->way.how & ~how & FERRY_WAY_GATHER)
+	turned = q->way.how ^ how;
+	/* What was known before a trial without it is still true after that. */
+	if (turned & q->way.how & FERRY_WAY_GATHER && q->way.tried)
 		ferry_gather_init(&q->gather);
+	else if (turned & FERRY_WAY_WORKER)
+		ferry_gather_turn(&q->gather, q->way.how & FERRY_WAY_WORKER,
+				  ferry_blk_gather_most(q));
 }
 
 static u64 ferry_blk_each(const struct ferry_blk_queue *q)
@@ -121,22 +170,26 @@ bool ferry_blk_few(const struct ferry_blk_queue *q, u32 n)
 }
 
 /**
- * ferry_blk_gathered - the first look at the ring since the guest was to kick later
+ * ferry_blk_gathered - somebody looks at the ring while the guest is to kick later
  * @q: the queue being served, with q->waiting
  * @n: chains that are there
  */
 void ferry_blk_gathered(struct ferry_blk_queue *q, u32 n)
 {
-	u32 most = min_t(u32, FERRY_GATHER_MOST, q->vq.vring.num / 2);
-	bool beside = q->way.how & FERRY_WAY_WORKER;
+	bool over = ktime_get_ns() >= q->until, beside = q->way.how & FERRY_WAY_WORKER;
 
-	q->waiting = false;
+	if (!n && !over)
+		return;
+	ferry_blk_wait_no_more(q);
 	/* It has nothing to send: the next one that comes is not to be kept waiting. */
 	q->dry = !n;
-	if (n >= q->gather.want)
-		ferry_gather_full(&q->gather, most, ferry_blk_each(q));
-	else if (n && ktime_get_ns() >= q->until && !ferry_gather_late(&q->gather, n, beside))
+	if (n >= q->gather.want) {
+		/* Otherwise the guest thinks that it was to kick for more. */
+		if (!over)
+			ferry_gather_full(&q->gather, ferry_blk_gather_most(q), ferry_blk_each(q));
+	} else if (n && over && !ferry_gather_late(&q->gather, n, beside)) {
 		ferry_way_refuse(&q->way, FERRY_WAY_GATHER);
+	}
 }
 
 /**
@@ -151,9 +204,13 @@ bool ferry_blk_idle(struct ferry_blk_queue *q)
 
 	/* What is in flight brings the worker here again when it is complete. */
 	if (!(q->way.how & FERRY_WAY_GATHER) || !q->quick || q->dry || q->flight ||
-	    vq->busyloop_us)
+	    vq->busyloop_us) {
+		ferry_blk_wait_no_more(q);
 		return ferry_vq_idle(vq);
+	}
+	if (!q->waiting)
+		ferry_blk_look_at(q, ktime_get_ns() +
+				  ferry_gather_time(&q->gather, ferry_blk_each(q)));
 	q->waiting = true;
-	ferry_blk_time(q, ferry_gather_time(&q->gather, ferry_blk_each(q)));
 	return ferry_vq_idle_ahead(vq, q->gather.want - 1);
 }

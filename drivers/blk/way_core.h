@@ -40,7 +40,7 @@ struct ferry_way_plan {
 
 struct ferry_way {
 	__u64 since;		/* when this window began, ns */
-	__u64 pace;		/* ns that a request takes of late, pauses left out */
+	__u64 pace;		/* ns that a request takes of late, pauses mostly left out */
 	__u64 shortest[2];	/* of a trial's windows, ns a request: before it, and in it */
 	__u32 requests;		/* in this window so far */
 	__u32 how;		/* FERRY_WAY_* in force */
@@ -75,7 +75,7 @@ static inline struct ferry_way_plan *ferry_way_plan_of(struct ferry_way *w, __u3
 	return &w->plan[bit == FERRY_WAY_GATHER];
 }
 
-/* A time of late from the last one, with pauses left out: what takes twice as long counts so. */
+/* A time of late from the last one and what it took now: twice as long, at most. */
 static inline __u64 ferry_way_follow(__u64 last, __u64 took)
 {
 	return took < 2 * last + 1 ? took : 2 * last + 1;

@@ -37,7 +37,7 @@ static int ferry_packed_start(struct ferry_vring *vr)
 {
 	struct vring_packed_desc_event __user *device = vr->device;
 
-	vr->last_slots = 1;
+	vr->least_slots = 1;
 	/* Kicks wanted: the state that enable_kick() leaves without EVENT_IDX. */
 	if (put_user(cpu_to_le16(VRING_PACKED_EVENT_FLAG_ENABLE), &device->flags))
 		return -EFAULT;
@@ -126,6 +126,7 @@ static __always_inline int ferry_packed_walk(struct ferry_vring *vr, struct ferr
 
 static int ferry_packed_fetch(struct ferry_vring *vr, unsigned int max)
 {
+	u16 slots, least = U16_MAX;
 	int got = 0, err = 0;
 
 	if (!user_read_access_begin(vr->desc, vr->num * sizeof(struct vring_packed_desc)))
@@ -141,11 +142,14 @@ static int ferry_packed_fetch(struct ferry_vring *vr, unsigned int max)
 		err = ferry_packed_walk(vr, &vr->chain[vr->tail]);
 		if (unlikely(err))
 			break;
-		vr->last_slots = vr->chain[vr->tail - 1].slots;
-		packed_advance(vr, &vr->next_avail, &vr->avail_wrap, vr->last_slots);
+		slots = vr->chain[vr->tail - 1].slots;
+		packed_advance(vr, &vr->next_avail, &vr->avail_wrap, slots);
+		least = min(least, slots);
 		got++;
 	}
 	user_read_access_end();
+	if (got)
+		vr->least_slots = least;
 	vr->full = err == FERRY_WALK_FULL;
 	if (got || !err || vr->full)
 		return got;
@@ -252,8 +256,8 @@ static int ferry_packed_enable_kick(struct ferry_vring *vr, unsigned int ahead)
 	bool wrap = vr->avail_wrap;
 	int more;
 
-	/* The next chains are taken to be as long as the last one. */
-	packed_advance(vr, &at, &wrap, min(ahead * vr->last_slots, vr->num - 1));
+	/* The next chains are taken to be as long as the shortest of the last ones. */
+	packed_advance(vr, &at, &wrap, min(ahead * vr->least_slots, vr->num - 1));
 	if (vr->event_idx) {
 		u16 off_wrap = at | wrap << VRING_PACKED_EVENT_F_WRAP_CTR;
 

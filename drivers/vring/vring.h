@@ -65,8 +65,9 @@ struct ferry_vring_ops {
 	/* After publish: 1 if the driver wants a signal, 0 or -errno. */
 	int (*need_signal)(struct ferry_vring *vr);
 	/*
-	 * Ask for a kick when more than @ahead chains wait, with EVENT_IDX; without, and in a
-	 * packed ring whose chains take more slots than the last one, it may come sooner.
+	 * Ask for a kick when more than @ahead chains wait, with EVENT_IDX; without it comes for
+	 * the first. In a packed ring chains are counted by their slots, as many as the shortest
+	 * of the last fetch took: it comes sooner for longer ones, and for shorter ones later.
 	 * Returns 1 if so many came meanwhile, 0 or -errno.
 	 */
 	int (*enable_kick)(struct ferry_vring *vr, unsigned int ahead);
@@ -113,7 +114,7 @@ struct ferry_vring {
 	bool signalled_valid;	/* signalled is meaningful */
 	u16 signalled;		/* next_used at the last decision to signal */
 	u16 published;		/* slots advanced since that decision, packed */
-	u16 last_slots;		/* of the chain fetched last, packed */
+	u16 least_slots;	/* of a chain of the last fetch, packed */
 
 	u32 head;		/* chain[head..tail) are fetched, not taken */
 	u32 tail;
