@@ -72,7 +72,9 @@ static void turn(struct __test_metadata *_metadata, FIXTURE_DATA(gather) *self, 
 			kick(&self->b.g.dev, self->kick_ns);
 	}
 	for (unsigned int i = 0; i < n; i++) {
-		dev_expect_used(ring, &u);
+		/* A guest makes no system call for each. */
+		if (ring_get(ring, &u) != 1)
+			dev_expect_used(ring, &u);
 		ASSERT_LT(u.cookie, n);
 		ASSERT_FALSE(seen[u.cookie]);
 		seen[u.cookie] = true;
@@ -165,7 +167,7 @@ TEST_F(gather, who_waits_for_each_is_asked_to_kick_for_each)
 	EXPECT_LE(before + many - many / 16, count().kicks);
 }
 
-/* The disk goes, comes back, and the ring stands elsewhere, while some wait for more. */
+/* The disk goes and comes back while one waits for more. */
 TEST_F(gather, what_waits_is_there_after_a_stop)
 {
 	struct ring_used u;

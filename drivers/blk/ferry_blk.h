@@ -209,7 +209,6 @@ void ferry_blk_req_defer(struct ferry_blk_req *req, void (*job)(struct ferry_blk
 /* pace.c: in whoever serves the queue, under its mutex */
 void ferry_blk_pace_init(struct ferry_blk_queue *q);
 void ferry_blk_pace_start(struct ferry_blk_queue *q);
-void ferry_blk_pace_leave(struct ferry_blk_queue *q);
 void ferry_blk_pace_stop(struct ferry_blk_queue *q);
 u64 ferry_blk_pace_begin(const struct ferry_blk_queue *q, u32 requests);
 void ferry_blk_pace(struct ferry_blk_queue *q, u32 requests, u64 since);

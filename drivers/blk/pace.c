@@ -100,21 +100,10 @@ void ferry_blk_pace_start(struct ferry_blk_queue *q)
 	q->dry = false;
 }
 
-/**
- * ferry_blk_pace_leave - the disk is about to be taken off the queue
- * @q: served until now
- *
- * Whoever serves the ring next need not know that the guest kicks after several. Also on
- * chains that it has not kicked for they look by themselves, as we do.
+/*
+ * The disk is off the queue, so that nobody sets the time any more; not under its mutex. What
+ * the guest has not kicked for is for whoever serves the ring next, who begins with a look.
  */
-void ferry_blk_pace_leave(struct ferry_blk_queue *q)
-{
-	if (q->waiting && !q->vq.broken && current->mm == q->vq.dev->mm)
-		ferry_vq_idle(&q->vq);
-	ferry_blk_wait_no_more(q);
-}
-
-/* The disk is off the queue, so that nobody sets the time any more; not under its mutex. */
 void ferry_blk_pace_stop(struct ferry_blk_queue *q)
 {
 	hrtimer_cancel(&q->timer);

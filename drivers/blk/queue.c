@@ -565,7 +565,6 @@ void ferry_blk_queue_stop(struct ferry_blk_queue *q)
 {
 	mutex_lock(&q->vq.mutex);
 	if (q->vq.backend) {
-		ferry_blk_pace_leave(q);
 		ferry_vq_stop(&q->vq);
 		ferry_blk_reqs_free(q);
 		q->disk = NULL;
