@@ -54,6 +54,16 @@ await() {
 	return 1
 }
 
+# press: the power button, until the guest, which may not listen yet, has felt it.
+press() {
+	for _ in $(seq 60); do
+		kill -USR1 $vmm 2>/dev/null || break
+		sleep 1
+		! grep -aq 'guest: button' "$log" || return 0
+	done
+	grep -aq 'guest: button' "$log"
+}
+
 ended() {
 	wait $vmm
 	status=$?
@@ -73,7 +83,7 @@ life() {
 	await 2 'guest: ready' && await 2 'guest: net works'
 	judge "$1: it reboots in place, with its network" tail -n 5 "$log"
 	echo button >&3
-	await 1 'guest: got button' && sleep 1 && kill -USR1 $vmm && await 1 'guest: button'
+	await 1 'guest: got button' && press
 	judge "$1: it answers the power button" tail -n 5 "$log"
 	ended 0
 	judge "$1: powering off is status 0" echo "status $status"

@@ -27,11 +27,11 @@ says() {
 	judge "$name" ended_with $status "$dir/err"
 }
 
-# hold WORDS...: a program that has an image open until let_go.
+# hold WORDS...: a qemu-io that has an image open until let_go; it asks for a command once it has.
 hold() {
 	coproc HELD { exec "$@" 2>&1; }
 	holder=$HELD_PID
-	sleep 1
+	read -r -t 60 -d '>' <&"${HELD[0]}"
 }
 let_go() { kill "$holder"; wait "$holder" 2>/dev/null; }
 
