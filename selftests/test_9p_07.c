@@ -262,4 +262,81 @@ TEST_F(legacy, special_files_of_9p2000_u)
 	EXPECT_EQ(-EINVAL, create(&self->p, 3, "c", FERRY_P9_DMDEVICE | 0600, 0, "nonsense"));
 }
 
+TEST_F(legacy, hard_links_of_9p2000_u)
+{
+	const char *bad[] = { "", "99\n", "-1", "3x" };
+	struct stat f, g;
+	struct old_stat st;
+	char buf[8];
+
+	ASSERT_EQ(0, create(&self->p, 3, "f", 0640, FERRY_P9_ORDWR, ""));
+	ASSERT_EQ(5, p9_write(&self->p, 3, 0, "hello", 5));
+	if (!is_u(&self->p)) {
+		EXPECT_GT(0, create(&self->p, 1, "g", FERRY_P9_DMLINK, FERRY_P9_OREAD, "3\n"));
+		return;
+	}
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		EXPECT_GT(0, create(&self->p, 10 + i, "g", FERRY_P9_DMLINK, 0, bad[i]))
+			TH_LOG("%s", bad[i]);
+	}
+	EXPECT_NE(0, access(export_path("export/g"), F_OK));
+	ASSERT_EQ(0, create(&self->p, 1, "g", FERRY_P9_DMLINK, FERRY_P9_OREAD, "3\n"));
+	EXPECT_EQ(-EEXIST, create(&self->p, 2, "g", FERRY_P9_DMLINK, FERRY_P9_OREAD, "3\n"));
+	ASSERT_EQ(0, stat(export_path("export/f"), &f));
+	ASSERT_EQ(0, stat(export_path("export/g"), &g));
+	EXPECT_EQ(f.st_ino, g.st_ino);
+	EXPECT_EQ(2U, g.st_nlink);
+	/* The fid is the link, not what it was made to, and not open. */
+	ASSERT_EQ(0, old_stat(&self->p, 1, &st));
+	EXPECT_STREQ("g", st.name);
+	ASSERT_EQ(0, p9_call(&self->p, FERRY_P9_TOPEN, "41", P9_U64(1), P9_U64(FERRY_P9_OREAD)));
+	EXPECT_EQ(5, p9_read(&self->p, 1, 0, buf, sizeof(buf)));
+	ASSERT_EQ(0, p9_call(&self->p, FERRY_P9_TREMOVE, "4", P9_U64(1)));
+	EXPECT_NE(0, access(export_path("export/g"), F_OK));
+	EXPECT_EQ(0, access(export_path("export/f"), F_OK));
+	EXPECT_GT(0, create(&self->p, 20, "../outside/g", FERRY_P9_DMLINK, 0, "3\n"));
+	/* No hard links of directories. */
+	EXPECT_GT(0, create(&self->p, 21, "g", FERRY_P9_DMLINK, 0, "0\n"));
+}
+
+TEST_F(legacy, what_is_removed_on_close)
+{
+	static const struct {
+		const char *name;
+		uint32_t perm;
+		uint8_t mode;
+		const char *extension;
+		bool extended;
+	} made[] = {
+		{ "f", 0644, FERRY_P9_ORDWR, "", false },
+		{ "d", 0755 | FERRY_P9_DMDIR, FERRY_P9_OREAD, "", false },
+		{ "s", 0777 | FERRY_P9_DMSYMLINK, FERRY_P9_OREAD, "to", true },
+		{ "l", FERRY_P9_DMLINK, FERRY_P9_OREAD, "3\n", true },
+	};
+	struct stat st;
+
+	export_write(export_path("export/opened"), "x");
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 3, "opened"));
+	for (unsigned int i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		const char *path = export_path("export/%s", made[i].name);
+
+		if (made[i].extended && !is_u(&self->p))
+			continue;
+		ASSERT_EQ(0, create(&self->p, 1, made[i].name, made[i].perm,
+				    made[i].mode | FERRY_P9_ORCLOSE, made[i].extension));
+		EXPECT_EQ(0, lstat(path, &st));
+		EXPECT_EQ(0, p9_call(&self->p, FERRY_P9_TCLUNK, "4", P9_U64(1)));
+		EXPECT_NE(0, lstat(path, &st)) TH_LOG("%s is still there", path);
+		/* And without the bit it stays. */
+		ASSERT_EQ(0, create(&self->p, 1, made[i].name, made[i].perm, made[i].mode,
+				    made[i].extension));
+		EXPECT_EQ(0, p9_call(&self->p, FERRY_P9_TCLUNK, "4", P9_U64(1)));
+		EXPECT_EQ(0, lstat(path, &st)) TH_LOG("%s is gone", path);
+	}
+	ASSERT_EQ(0, p9_call(&self->p, FERRY_P9_TOPEN, "41", P9_U64(3),
+			     P9_U64(FERRY_P9_OREAD | FERRY_P9_ORCLOSE)));
+	EXPECT_EQ(0, p9_call(&self->p, FERRY_P9_TCLUNK, "4", P9_U64(3)));
+	EXPECT_NE(0, lstat(export_path("export/opened"), &st));
+}
+
 TEST_HARNESS_MAIN

@@ -82,7 +82,9 @@ TEST(permissions_go_both_ways)
 	}
 	EXPECT_EQ(0711U, ferry_p9_mode_to_dm(modes[5], FERRY_P9_2000));
 	EXPECT_EQ(-EINVAL, ferry_p9_new_mode(FERRY_P9_DMSYMLINK, FERRY_P9_2000, &mode));
-	EXPECT_EQ(-EOPNOTSUPP, ferry_p9_new_mode(FERRY_P9_DMLINK, FERRY_P9_2000U, &mode));
+	EXPECT_EQ(0, ferry_p9_new_mode(FERRY_P9_DMLINK, FERRY_P9_2000U, &mode));
+	EXPECT_EQ(0U, mode);
+	EXPECT_EQ(-EINVAL, ferry_p9_new_mode(FERRY_P9_DMLINK, FERRY_P9_2000, &mode));
 	EXPECT_EQ(0777U, ferry_p9_dm_to_bits(FERRY_P9_DMSETUID | 0777, FERRY_P9_2000));
 }
 
@@ -112,6 +114,25 @@ TEST(devices_as_text)
 	EXPECT_EQ((__u32)S_IFCHR, type);
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		EXPECT_EQ(-EINVAL, ferry_p9_parse_device(&bad[i], &type, &major, &minor))
+			TH_LOG("%s", bad[i].s);
+	}
+}
+
+TEST(fids_as_text)
+{
+	const struct ferry_p9_str bad[] = {
+		STR(""), STR("\n"), STR("-1"), STR("x"), STR("1x"), STR("1\n\n"), STR("1\n "),
+		STR("4294967295"), STR("4294967296"), STR("9999999999"),
+		STR("18446744073709551617"),
+	};
+	__u32 fid;
+
+	ASSERT_EQ(0, ferry_p9_parse_fid(&STR("17\n"), &fid));
+	EXPECT_EQ(17U, fid);
+	ASSERT_EQ(0, ferry_p9_parse_fid(&STR("4294967294"), &fid));
+	EXPECT_EQ(4294967294U, fid);
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		EXPECT_EQ(-EINVAL, ferry_p9_parse_fid(&bad[i], &fid))
 			TH_LOG("%s", bad[i].s);
 	}
 }

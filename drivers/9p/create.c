@@ -262,7 +262,14 @@ static int ferry_9p_link_path(struct ferry_9p *p9, const struct path *dir,
 	return err;
 }
 
-int ferry_9p_link(struct ferry_9p_req *req)
+/**
+ * ferry_9p_link_to - make a hard link in the directory of a fid
+ * @req: its first string is the name
+ * @id: the number of the fid that it is made to
+ *
+ * Return: 0, -EBADF, or what the file system said.
+ */
+int ferry_9p_link_to(struct ferry_9p_req *req, u32 id)
 {
 	struct ferry_9p *p9 = req->p9;
 	const struct path *dir = &req->fid->path;
@@ -273,12 +280,17 @@ int ferry_9p_link(struct ferry_9p_req *req)
 		return -EEXIST;
 	if (!d_can_lookup(dir->dentry))
 		return -ENOTDIR;
-	old = ferry_9p_fid_get(p9, req->m.v[1]);
+	old = ferry_9p_fid_get(p9, id);
 	if (IS_ERR(old))
 		return PTR_ERR(old);
 	err = old->xattr ? -EINVAL : ferry_9p_link_path(p9, dir, &req->m.s[0], &old->path);
 	ferry_9p_fid_put(p9, old);
 	return err;
+}
+
+int ferry_9p_link(struct ferry_9p_req *req)
+{
+	return ferry_9p_link_to(req, req->m.v[1]);
 }
 
 static int ferry_9p_unlink_name(struct ferry_9p *p9, const struct path *dir,

@@ -110,7 +110,7 @@ struct ferry_9p_fid {
 	const struct cred *cred;
 	const struct cred *write_cred;
 	struct file *file;		/* set once, ferry_9p_file() */
-	u8 legacy_mode;			/* of Topen: FERRY_P9_ORCLOSE */
+	bool rclose;			/* its clunk removes it: ORCLOSE */
 
 	struct mutex mutex;		/* opening, reading directories, writing xattrs, locks */
 	struct ferry_9p_xattr *xattr;	/* set before the fid is in the table */
@@ -124,6 +124,7 @@ struct ferry_9p_node {
 	u32 uid;		/* the guest's, squashed */
 	u32 gid;
 	const char *target;	/* of a symlink */
+	bool rclose;		/* the fid's clunk removes it: ORCLOSE of Tcreate */
 };
 
 struct ferry_9p_shard {
@@ -329,6 +330,7 @@ u32 ferry_9p_gid_out(const struct ferry_9p *p9, kgid_t gid);
 /* create.c */
 int ferry_9p_make(struct ferry_9p *p9, const struct path *dir, const struct ferry_p9_str *name,
 		  const struct ferry_9p_node *node, struct path *made);
+int ferry_9p_link_to(struct ferry_9p_req *req, u32 id);
 int ferry_9p_unlink_fid(struct ferry_9p *p9, struct ferry_9p_fid *fid);
 
 /* rename.c */
@@ -336,6 +338,7 @@ int ferry_9p_rename_fid(struct ferry_9p *p9, struct ferry_9p_fid *fid, const str
 			const struct ferry_p9_str *name);
 
 /* open.c */
+int ferry_9p_child(const struct path *dir, const struct ferry_p9_str *name, struct path *path);
 int ferry_9p_open(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags);
 int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags, bool fresh,
 		    struct kstat *st);

@@ -96,7 +96,7 @@ int ferry_9p_legacy_open(struct ferry_9p_req *req)
 		err = ferry_9p_stat(req->p9, &fid->path, &st);
 	if (err)
 		return err;
-	WRITE_ONCE(fid->legacy_mode, mode & FERRY_P9_ORCLOSE);
+	WRITE_ONCE(fid->rclose, mode & FERRY_P9_ORCLOSE);
 	ferry_9p_put_qid(req->p9, &req->enc, &st);
 	ferry_p9_put(&req->enc, 0, 4);
 	return 0;
@@ -111,6 +111,7 @@ static int ferry_9p_legacy_node(struct ferry_9p_req *req, struct ferry_9p_node *
 	if (err)
 		return err;
 	node->mode = mode;
+	node->rclose = req->m.v[2] & FERRY_P9_ORCLOSE;
 	node->uid = req->fid->uid;
 	node->gid = req->fid->uid ? FERRY_P9_NOBODY : 0;
 	ferry_9p_squash(req->p9->export, &node->uid, &node->gid);
@@ -129,6 +130,22 @@ static int ferry_9p_legacy_node(struct ferry_9p_req *req, struct ferry_9p_node *
 	return 0;
 }
 
+/* Make it; @node has no mode where it is a hard link. */
+static int ferry_9p_legacy_have(struct ferry_9p_req *req, const struct ferry_9p_node *node,
+				struct path *path)
+{
+	const struct ferry_p9_str *name = &req->m.s[0];
+	int err;
+	u32 id;
+
+	if (node->mode)
+		return ferry_9p_make(req->p9, &req->fid->path, name, node, path);
+	err = ferry_p9_parse_fid(&req->m.s[1], &id);
+	if (!err)
+		err = ferry_9p_link_to(req, id);
+	return err ?: ferry_9p_child(&req->fid->path, name, path);
+}
+
 /* What is no file is made, and the fid then names it; a directory is opened as well. */
 static int ferry_9p_legacy_make(struct ferry_9p_req *req, const struct ferry_9p_node *node,
 				struct kstat *st)
@@ -144,7 +161,8 @@ static int ferry_9p_legacy_make(struct ferry_9p_req *req, const struct ferry_9p_
 	fid = ferry_9p_fid_alloc(p9, req->fid->id, &req->fid->path, req->fid);
 	if (IS_ERR(fid))
 		return PTR_ERR(fid);
-	err = ferry_9p_make(p9, &req->fid->path, &req->m.s[0], node, &made);
+	fid->rclose = node->rclose;
+	err = ferry_9p_legacy_have(req, node, &made);
 	if (!err) {
 		ferry_9p_fid_point(fid, &made);
 		err = S_ISDIR(node->mode) ? ferry_9p_become(req, fid, flags, true, st) :

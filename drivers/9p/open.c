@@ -163,8 +163,8 @@ int ferry_9p_lopen(struct ferry_9p_req *req)
 }
 
 /* What the name stands for: -ENOENT for nothing. */
-static int ferry_9p_child(const struct path *dir, const struct ferry_p9_str *name,
-			  struct path *child)
+int ferry_9p_child(const struct path *dir, const struct ferry_p9_str *name,
+		   struct path *child)
 {
 	struct dentry *d = lookup_one_unlocked(mnt_idmap(dir->mnt), &QSTR_LEN(name->s, name->len),
 					       dir->dentry);
@@ -260,6 +260,7 @@ int ferry_9p_create(struct ferry_9p_req *req, u32 flags, const struct ferry_9p_n
 	fid = ferry_9p_fid_alloc(p9, dir->id, &dir->path, dir);
 	if (IS_ERR(fid))
 		return PTR_ERR(fid);
+	fid->rclose = node->rclose;
 	err = ferry_9p_have(req, flags, node, &path, &fresh);
 	if (!err) {
 		ferry_9p_fid_point(fid, &path);

@@ -66,17 +66,19 @@ static inline __u32 ferry_p9_mode_to_dm(__u32 mode, unsigned int dialect)
  * ferry_p9_new_mode - what Tcreate is to make
  * @perm: from the wire
  * @dialect: of the session
- * @mode: set: a type and permissions; of a device ferry_p9_parse_device() says which
+ * @mode: set: a type and permissions; of a device ferry_p9_parse_device() says which; 0 for
+ *	a hard link, of which ferry_p9_parse_fid() says to what
  *
- * Return: 0, -EINVAL for what the dialect does not have, -EOPNOTSUPP for a hard link.
+ * Return: 0, or -EINVAL for what the dialect does not have.
  */
 static inline int ferry_p9_new_mode(__u32 perm, unsigned int dialect, __u32 *mode)
 {
 	unsigned int i;
 
-	*mode = perm & FERRY_P9_PERMS;
+	*mode = 0;
 	if (perm & FERRY_P9_DMLINK)
-		return -EOPNOTSUPP;
+		return dialect == FERRY_P9_2000U ? 0 : -EINVAL;
+	*mode = perm & FERRY_P9_PERMS;
 	for (i = 0; i < FERRY_P9_DMS; i++) {
 		if (!(perm & ferry_p9_dms[i].dm))
 			continue;
@@ -121,7 +123,8 @@ static inline __u32 ferry_p9_open_flags(__u8 mode)
 /* Blanks and a decimal number below @limit; moves @s behind it. */
 static inline int ferry_p9_parse_number(struct ferry_p9_str *s, __u32 limit, __u32 *number)
 {
-	__u32 digits = 0, n = 0;
+	__u32 digits = 0;
+	__u64 n = 0;
 
 	while (s->len && s->s[0] == ' ') {
 		s->s++;
@@ -133,7 +136,7 @@ static inline int ferry_p9_parse_number(struct ferry_p9_str *s, __u32 limit, __u
 			return -EINVAL;
 		digits++;
 	}
-	*number = n;
+	*number = (__u32)n;
 	return digits ? 0 : -EINVAL;
 }
 
@@ -152,6 +155,16 @@ static inline int ferry_p9_parse_device(const struct ferry_p9_str *text, __u32 *
 	    !s.len || s.s[0] != ' ' || ferry_p9_parse_number(&s, FERRY_P9_MINORS, minor))
 		return -EINVAL;
 	return s.len ? -EINVAL : 0;
+}
+
+/* Which fid a hard link of 9P2000.u is made to; Linux ends the line. Return: 0 or -EINVAL. */
+static inline int ferry_p9_parse_fid(const struct ferry_p9_str *text, __u32 *fid)
+{
+	struct ferry_p9_str s = *text;
+
+	if (ferry_p9_parse_number(&s, FERRY_P9_NOFID, fid))
+		return -EINVAL;
+	return s.len > 1 || (s.len && s.s[0] != '\n') ? -EINVAL : 0;
 }
 
 /* A number as a string, and a device as ferry_p9_parse_device() reads it. */

@@ -230,14 +230,14 @@ int ferry_9p_clunk(struct ferry_9p_req *req)
 	int err = 0;
 
 	/* To free a large file takes its time, too. */
-	if (!req->may_block && ((fid->xattr && fid->xattr->create) || fid->legacy_mode ||
+	if (!req->may_block && ((fid->xattr && fid->xattr->create) || fid->rclose ||
 				!d_inode(fid->path.dentry)->i_nlink))
 		return FERRY_9P_LATER;
 	if (!ferry_9p_fid_remove(p9, fid))
 		return -EBADF;
 	if (fid->xattr && fid->xattr->create)
 		err = ferry_9p_xattr_commit(p9, fid);
-	if (fid->legacy_mode & FERRY_P9_ORCLOSE)
+	if (fid->rclose)
 		err = ferry_9p_unlink_fid(p9, fid);
 	return err;
 }

@@ -106,6 +106,7 @@ dialect() {{ # VERSION TAG; by messages that the big directory takes several of
 	is "what was written" "$(sha256sum </mnt/$1/copy)" "$data"
 	ok mv /mnt/$1/copy /mnt/$1/kept
 	[ $1 = 9p2000 ] || ok ln -s kept /mnt/$1/link
+	[ $1 = 9p2000 ] || ok ln /mnt/$1/kept /mnt/$1/same
 	is "the big directory" "$(ls /mnt/many | sha256sum)" "$many"
 	ok touch /mnt/$1/gone
 	ok rm /mnt/$1/gone
@@ -264,6 +265,7 @@ def passthrough_owners_are_the_hosts():
     st = os.stat(os.path.join(place, "pass/public/file"))
     assert (st.st_uid, st.st_gid) == (1000, 1001), st
     assert os.readlink(os.path.join(place, "pass/9p2000.u/link")) == "kept"
+    assert os.path.samefile(*(os.path.join(place, "pass/9p2000.u", name) for name in ("kept", "same")))
 
 
 def mapped(path, name):

@@ -276,7 +276,14 @@ static int create_link(struct p9loop_req *req, const struct p9loop_node *dir,
 	       -errno : 0;
 }
 
-int p9loop_link(struct p9loop_req *req)
+/**
+ * p9loop_link_to - make a hard link in the directory of a fid
+ * @req: its first string is the name
+ * @id: the number of the fid that it is made to
+ *
+ * Return: 0, -EBADF, or what the file system said.
+ */
+int p9loop_link_to(struct p9loop_req *req, u32 id)
 {
 	const struct p9loop_node *dir = req->fid->node;
 	struct p9loop_fid *old;
@@ -286,12 +293,17 @@ int p9loop_link(struct p9loop_req *req)
 		return -EEXIST;
 	if (!p9loop_is_dir(dir))
 		return -ENOTDIR;
-	old = p9loop_fid_get(req->s, req->m.v[1]);
+	old = p9loop_fid_get(req->s, id);
 	if (!old)
 		return -EBADF;
 	err = old->xattr ? -EINVAL : create_link(req, dir, old->node);
 	p9loop_fid_put(req->s, old);
 	return err;
+}
+
+int p9loop_link(struct p9loop_req *req)
+{
+	return p9loop_link_to(req, req->m.v[1]);
 }
 
 int p9loop_unlinkat(struct p9loop_req *req)

@@ -76,7 +76,7 @@ int p9loop_legacy_open(struct p9loop_req *req)
 		err = p9loop_stat(req->s, fid->node, &st);
 	if (err)
 		return err;
-	__atomic_store_n(&fid->legacy_mode, mode & FERRY_P9_ORCLOSE, __ATOMIC_RELAXED);
+	__atomic_store_n(&fid->rclose, mode & FERRY_P9_ORCLOSE, __ATOMIC_RELAXED);
 	p9loop_put_qid(req->s, &req->enc, &st);
 	ferry_p9_put(&req->enc, 0, 4);
 	return 0;
@@ -91,6 +91,7 @@ static int legacy_new(struct p9loop_req *req, struct p9loop_new *new)
 	if (err)
 		return err;
 	new->mode = mode;
+	new->rclose = req->m.v[2] & FERRY_P9_ORCLOSE;
 	new->uid = req->fid->uid;
 	new->gid = req->fid->uid ? FERRY_P9_NOBODY : 0;
 	p9loop_squash(&req->s->ex, &new->uid, &new->gid);
@@ -122,6 +123,22 @@ static int legacy_open_made(struct p9loop_req *req, struct p9loop_fid *fid)
 	return err ?: back;
 }
 
+/* Make it; @new has no mode where it is a hard link. */
+static int legacy_have(struct p9loop_req *req, const struct p9loop_new *new,
+		       struct p9loop_node **node)
+{
+	struct p9loop_entry name = p9loop_entry(&req->m.s[0]);
+	int err;
+	u32 id;
+
+	if (new->mode)
+		return p9loop_make(req, req->fid->node, new, node);
+	err = ferry_p9_parse_fid(&req->m.s[1], &id);
+	if (!err)
+		err = p9loop_link_to(req, id);
+	return err ?: p9loop_node_child(req->fid->node, name.s, true, node);
+}
+
 /* What is no file is made, and the fid then names it; a directory is opened as well. */
 static int legacy_make(struct p9loop_req *req, const struct p9loop_new *new, struct statx *st)
 {
@@ -134,7 +151,8 @@ static int legacy_make(struct p9loop_req *req, const struct p9loop_new *new, str
 	fid = p9loop_fid_alloc(req->s, req->fid->id, req->fid->node, req->fid, &err);
 	if (!fid)
 		return err;
-	err = p9loop_make(req, req->fid->node, new, &made);
+	fid->rclose = new->rclose;
+	err = legacy_have(req, new, &made);
 	if (!err) {
 		p9loop_fid_point(fid, made);
 		if (S_ISDIR(new->mode))

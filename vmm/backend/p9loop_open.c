@@ -184,6 +184,7 @@ int p9loop_create(struct p9loop_req *req, u32 flags, const struct p9loop_new *ne
 	fid = p9loop_fid_alloc(s, dir->id, dir->node, dir, &err);
 	if (!fid)
 		return err;
+	fid->rclose = new->rclose;
 	fd = open_have(req, flags, new, &node, &err);
 	if (!err) {
 		p9loop_fid_point(fid, node);

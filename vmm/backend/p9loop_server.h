@@ -105,7 +105,7 @@ struct p9loop_fid {
 	u32 uid;			/* the guest's, squashed */
 	u32 gid;			/* of whoever attached */
 	int file;			/* open descriptor or -1; set once, p9loop_file() */
-	u8 legacy_mode;			/* of Topen: FERRY_P9_ORCLOSE; atomic */
+	bool rclose;			/* its clunk removes it: ORCLOSE; atomic */
 
 	pthread_mutex_t mutex;		/* opening, directories, writing xattrs, locks */
 	struct p9loop_xattr *xattr;	/* set before the fid is in the table */
@@ -122,6 +122,7 @@ struct p9loop_new {
 	u32 uid;			/* the guest's, squashed */
 	u32 gid;
 	const char *target;		/* of a symlink */
+	bool rclose;			/* the fid's clunk removes it: ORCLOSE of Tcreate */
 };
 
 struct p9loop_req {
@@ -365,6 +366,7 @@ int p9loop_make(struct p9loop_req *req, struct p9loop_node *dir,
 		const struct p9loop_new *new, struct p9loop_node **made);
 int p9loop_make_open(struct p9loop_req *req, struct p9loop_node *dir, int flags,
 		     const struct p9loop_new *new, struct p9loop_node **made);
+int p9loop_link_to(struct p9loop_req *req, u32 id);
 int p9loop_unlink_fid(struct p9loop_req *req, struct p9loop_fid *fid);
 
 /* p9loop_rename.c */

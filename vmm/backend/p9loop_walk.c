@@ -154,16 +154,16 @@ int p9loop_walk(struct p9loop_req *req)
 int p9loop_clunk(struct p9loop_req *req)
 {
 	struct p9loop_fid *fid = req->fid;
-	u8 mode = __atomic_load_n(&fid->legacy_mode, __ATOMIC_RELAXED);
+	bool rclose = __atomic_load_n(&fid->rclose, __ATOMIC_RELAXED);
 	int err = 0;
 
-	if (!req->may_block && ((fid->xattr && fid->xattr->create) || mode))
+	if (!req->may_block && ((fid->xattr && fid->xattr->create) || rclose))
 		return P9LOOP_LATER;
 	if (!p9loop_fid_remove(req->s, fid))
 		return -EBADF;
 	if (fid->xattr && fid->xattr->create)
 		err = p9loop_xattr_commit(req, fid);
-	if (mode & FERRY_P9_ORCLOSE)
+	if (rclose)
 		err = p9loop_unlink_fid(req, fid);
 	return err;
 }
