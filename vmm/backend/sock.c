@@ -9,12 +9,22 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define SOCK_BACKLOG	16
+
+/* A descriptor that is given up to turn a client away when there are no others. */
+static int sock_spare = -1;
+
+static void sock_keep_spare(void)
+{
+	if (sock_spare < 0)
+		sock_spare = eventfd(0, EFD_CLOEXEC);
+}
 
 static int sock_address(struct sockaddr_un *a, const char *path, struct error *e)
 {
@@ -81,8 +91,10 @@ int sock_listen(const char *path, struct error *e)
 	ret = sock_bind(fd, &a);
 	if (!ret && listen(fd, SOCK_BACKLOG))
 		ret = -errno;
-	if (!ret)
+	if (!ret) {
+		sock_keep_spare();
 		return fd;
+	}
 	close(fd);
 	return error_errno(e, ret, "Failed to bind socket to %s", path);
 }
@@ -107,9 +119,20 @@ int sock_connect(const char *path, struct error *e)
 
 int sock_accept(int listen_fd)
 {
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), err;
 
-	return fd < 0 ? -errno : fd;
+	if (fd >= 0)
+		return fd;
+	err = -errno;
+	if ((err != -EMFILE && err != -ENFILE) || sock_spare < 0)
+		return err;
+	close(sock_spare);
+	sock_spare = -1;
+	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0)
+		close(fd);
+	sock_keep_spare();
+	return fd >= 0 ? -ECONNABORTED : err;
 }
 
 int sock_await(int listen_fd, int abort_fd)

@@ -18,7 +18,10 @@ int sock_listen(const char *path, struct error *e);
 /* Connect to one; a descriptor that does not block, or a negative errno. */
 int sock_connect(const char *path, struct error *e);
 
-/* Take a client that is there; -EAGAIN if none is. */
+/*
+ * Take a client that is there; -EAGAIN if none is. One for whom there is no descriptor is turned
+ * away, with -ECONNABORTED, for it would be there for as long as that lasts.
+ */
 int sock_accept(int listen_fd);
 
 /* Wait for the first client; -EINTR if @abort_fd became readable before. */

@@ -3,7 +3,9 @@
  * The monitor that people type at: lines, words, arguments, help; the editing of a line
  * where no terminal does it; C-a c on a serial port; sockets and who may have them.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "backend/sock.h"
@@ -179,6 +181,54 @@ TEST_F(hmp, waiting_can_be_broken_off)
 	EXPECT_EQ(-EINTR, monitor_open(&self->r.mon, true, &cfg, p[0], &self->r.e));
 	close(p[0]);
 	close(p[1]);
+}
+
+/* Take all descriptors that there are, but for those in use. */
+static bool take_descriptors(int *fd, size_t n)
+{
+	struct rlimit r;
+	size_t i;
+
+	if (getrlimit(RLIMIT_NOFILE, &r))
+		return false;
+	r.rlim_cur = n;
+	if (setrlimit(RLIMIT_NOFILE, &r))
+		return false;
+	for (i = 0; i < n; i++)
+		fd[i] = dup(STDERR_FILENO);
+	return fd[n - 1] < 0 && errno == EMFILE;
+}
+
+static void give_descriptors(const int *fd, size_t n)
+{
+	while (n--)
+		if (fd[n] >= 0)
+			close(fd[n]);
+}
+
+/* Nobody who is connected leaves, so that nothing says when there are descriptors again. */
+TEST_F(hmp, without_descriptors_clients_are_turned_away)
+{
+	struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path,
+				      .server = true };
+	int fd, all[128];
+
+	ASSERT_EQ(0, monitor_open(&self->r.mon, false, &cfg, -1, &self->r.e));
+	for (int i = 0; i < 3; i++) {
+		fd = sock_connect(self->path, &self->r.e);
+		ASSERT_LE(0, fd);
+		ASSERT_TRUE(take_descriptors(all, ARRAY_SIZE(all)));
+		rig_hear(&self->r, fd);
+		EXPECT_EQ(0, self->r.len);
+		EXPECT_EQ(0, read(fd, &cfg, 1)) TH_LOG("%d", i);
+		give_descriptors(all, ARRAY_SIZE(all));
+		close(fd);
+	}
+	fd = sock_connect(self->path, &self->r.e);
+	ASSERT_LE(0, fd);
+	EXPECT_TRUE(rig_hear(&self->r, fd));
+	EXPECT_NE(NULL, strstr(self->r.heard, PROMPT));
+	close(fd);
 }
 
 /* What waits for room at the port comes in after a reset, too. */
