@@ -186,6 +186,7 @@ static void chardev_hang_up(struct chardev *c)
 static void chardev_stop_input(struct chardev *c)
 {
 	loop_del(&c->m->loop, &c->in);
+	c->deaf = false;
 	c->eof = true;
 	if (c->listen_fd >= 0)
 		chardev_hang_up(c);
@@ -207,15 +208,26 @@ static void chardev_read(struct chardev *c)
 		chardev_stop_input(c);
 }
 
+/* Until the guest has read there is no room; but a client that leaves makes way for the next. */
+static void chardev_pause_input(struct chardev *c)
+{
+	if (!c->in.added)
+		return;
+	c->deaf = c->listen_fd >= 0 && !loop_modify(&c->m->loop, &c->in, 0);
+	if (!c->deaf)
+		loop_del(&c->m->loop, &c->in);
+}
+
 static void chardev_in_ready(void *opaque, u32 events)
 {
 	struct chardev *c = opaque;
 
-	(void)events;
-	chardev_read(c);
-	/* The guest's reading switches it on again. */
+	if (c->deaf && (events & (EPOLLHUP | EPOLLERR)))
+		chardev_stop_input(c);
+	else
+		chardev_read(c);
 	if (!chardev_room(c))
-		loop_del(&c->m->loop, &c->in);
+		chardev_pause_input(c);
 }
 
 /* What epoll refuses to watch, a file, is always ready; so is an eventfd that is not read. */
@@ -232,7 +244,11 @@ static void chardev_watch_input(struct chardev *c)
 {
 	int ret;
 
-	if (c->in_fd < 0 || c->eof || c->in.added)
+	if (c->in_fd < 0 || c->eof)
+		return;
+	if (c->deaf)
+		c->deaf = loop_modify(&c->m->loop, &c->in, EPOLLIN) != 0;
+	if (c->in.added)
 		return;
 	ret = loop_add(&c->m->loop, &c->in, EPOLLIN);
 	if (ret == -EPERM && c->file_fd < 0)
@@ -275,6 +291,19 @@ static const struct chars_backend_ops chardev_ops = {
 	.send = chardev_send,
 	.resume = chardev_resume,
 };
+
+/*
+ * The terminal's output once more, not to be blocked on: it may be ready and yet take less than is
+ * written. Others have standard output, too, and it stays as they know it.
+ */
+static int chardev_open_terminal(void)
+{
+	int fd = -1;
+
+	if (isatty(STDOUT_FILENO))
+		fd = open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? STDOUT_FILENO : fd;
+}
 
 static void chardev_raw(struct chardev *c)
 {
@@ -377,7 +406,7 @@ int chardev_init(struct chardev *c, struct machine *m, const struct chardev_conf
 	switch (cfg->kind) {
 	case CHARDEV_STDIO:
 		c->in_fd = STDIN_FILENO;
-		c->out_fd = STDOUT_FILENO;
+		c->out_fd = chardev_open_terminal();
 		chardev_raw(c);
 		break;
 	case CHARDEV_FILE:

@@ -58,6 +58,7 @@ struct chardev {
 	bool raw;		/* termios below is to be restored */
 	bool lossy;		/* drop what nobody reads */
 	bool eof;
+	bool deaf;		/* in is only there to see a client leave */
 	struct termios saved;
 	struct loop_source in, out, clients;
 	char notice[128];	/* what the user is to be told, "" if nothing */

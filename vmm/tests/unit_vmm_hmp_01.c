@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -229,6 +230,69 @@ TEST_F(hmp, without_descriptors_clients_are_turned_away)
 	EXPECT_TRUE(rig_hear(&self->r, fd));
 	EXPECT_NE(NULL, strstr(self->r.heard, PROMPT));
 	close(fd);
+}
+
+/* Its port has no room, so that nobody reads; the next one must not wait for the guest. */
+TEST_F(hmp, a_client_that_leaves_a_full_port_makes_way)
+{
+	struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path, .server = true };
+	struct serial s = { .m = &self->r.t.m, .irq_fd = -1 };
+	struct chardev c;
+	int fd;
+
+	ASSERT_EQ(0, chardev_init(&c, &self->r.t.m, &cfg, -1, &self->r.e));
+	serial_reset(&s);
+	chardev_attach(&c, &s);
+	for (int i = 0; i < 3; i++) {
+		fd = sock_connect(self->path, &self->r.e);
+		ASSERT_LE(0, fd);
+		EXPECT_STREQ("", rig_ask(&self->r, fd, "ab"));
+		EXPECT_EQ('a', s.rx[s.rx_head]);
+		/* The guest reads, and what else is there comes in, as before. */
+		serial_reset(&s);
+		EXPECT_STREQ("", rig_ask(&self->r, fd, "cd"));
+		EXPECT_EQ('b', s.rx[s.rx_head]);
+		close(fd);
+		testvm_run_loop(&self->r.t);
+		EXPECT_EQ(-1, c.in_fd) TH_LOG("%d: it has left", i);
+		serial_reset(&s);
+		EXPECT_EQ(0, s.rx_count);
+	}
+	chardev_destroy(&c);
+}
+
+/* A terminal that is ready may have less room than is written to it. */
+TEST_F(hmp, a_terminal_that_nobody_reads_is_not_waited_for)
+{
+	struct chardev_config cfg = { .kind = CHARDEV_STDIO };
+	struct serial s = { .m = &self->r.t.m, .irq_fd = -1 };
+	int pt = posix_openpt(O_RDWR | O_NOCTTY), in = dup(STDIN_FILENO), out = dup(STDOUT_FILENO);
+	struct chardev c;
+	char name[64], text[777];
+	int tty;
+
+	ASSERT_LE(0, pt);
+	ASSERT_EQ(0, unlockpt(pt));
+	ASSERT_EQ(0, ptsname_r(pt, name, sizeof(name)));
+	tty = open(name, O_RDWR | O_NOCTTY);
+	ASSERT_LE(0, tty);
+	dup2(tty, STDIN_FILENO);
+	dup2(tty, STDOUT_FILENO);
+	EXPECT_EQ(0, chardev_init(&c, &self->r.t.m, &cfg, -1, &self->r.e));
+	chardev_attach(&c, &s);
+	memset(text, 'x', sizeof(text));
+	/* More than a terminal holds; what is too much is dropped. */
+	for (int i = 0; i < 2000; i++)
+		chardev_print(&c, text, sizeof(text));
+	EXPECT_LT(0, c.text_len);
+	EXPECT_TRUE(c.out.added);
+	EXPECT_NE(0, fcntl(c.out_fd, F_GETFL) & O_NONBLOCK);
+	EXPECT_EQ(0, fcntl(STDOUT_FILENO, F_GETFL) & O_NONBLOCK);
+	chardev_destroy(&c);
+	dup2(in, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
+	close(tty);
+	close(pt);
 }
 
 /* What waits for room at the port comes in after a reset, too. */
