@@ -284,7 +284,7 @@ def echo(size=ECHO_BYTES, place=(GUEST_IP, 7)):
         end = time.monotonic() + PATIENCE
         while len(back) < size:
             if time.monotonic() > end:
-                raise AssertionError(f"echo: {sent} bytes sent, {len(back)} back")
+                raise AssertionError(f"echo: {sent} bytes sent, {len(back)} back; queues {queues()}")
             readable, writable, _ = select.select([connection], [connection] if sent < size else [], [], 1)
             if writable:
                 sent += connection.send(data[sent:sent + 65536])
