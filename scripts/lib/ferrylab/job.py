@@ -85,8 +85,11 @@ class Job:
         with open(self.path("command"), "w", encoding="utf-8") as file:
             file.write(shlex.join(self.args.command) + "\n")
 
-    def verdict(self, result, timed_out):
-        """Exit status of the whole run, from what the lab reported and what its console says."""
+    def verdict(self, result, timed_out, machine=None):
+        """Exit status of the whole run, from what the lab reported and what its console says.
+
+        `machine`: the status of the program that was the lab, negative for a signal, if that is known.
+        """
         log = read(self.console, "")
         result, _, error = result.strip().partition(" error=")
         fields = dict(word.split("=", 1) for word in result.split() if "=" in word)
@@ -99,7 +102,8 @@ class Job:
             self.tell(f"killed after {self.args.timeout} s; the console ended with", tail(log))
             return STATUS_TIMEOUT
         if not complete:
-            self.tell("the lab ended without a result; its console ended with", tail(log))
+            how = "" if machine is None else f" (status {machine} of its machine)"
+            self.tell(f"the lab ended without a result{how}; its console ended with", tail(log))
             return STATUS_DIED
         if fields.get("busy"):
             self.tell("modules that could not be removed afterwards: " + fields["busy"], "")

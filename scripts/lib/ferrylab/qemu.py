@@ -81,15 +81,15 @@ def command_line(args, chosen, work, ports):
 def run(args, chosen, work):
     """The lab's status. An emulator that aborts while the lab still boots gets a second try."""
     deadline = time.monotonic() + args.timeout
-    result, timed_out, broke = once(args, chosen, work, deadline)
-    if broke:
+    result, timed_out, status, begun = once(args, chosen, work, deadline)
+    if status == -signal.SIGABRT and not begun and not result:
         print("lab: the emulator has aborted before the command began; once more", file=sys.stderr, flush=True)
-        result, timed_out, _ = once(args, chosen, work, deadline)
-    return work.verdict(result, timed_out)
+        result, timed_out, status, _ = once(args, chosen, work, deadline)
+    return work.verdict(result, timed_out, status)
 
 
 def once(args, chosen, work, deadline):
-    """One boot: the result line, whether the deadline passed, and whether the emulator broke down before all."""
+    """One boot: the result line, whether the deadline passed, the emulator's status, whether there was output."""
     names = ["result", "tty"] if args.tty else ["result", "stdout", "stderr"]
     pairs = {name: socket.socketpair() for name in names}
     theirs = {name: pair[1] for name, pair in pairs.items()}
@@ -109,7 +109,7 @@ def once(args, chosen, work, deadline):
         finally:
             process.kill()
             process.wait()
-    return result, timed_out, process.returncode == -signal.SIGABRT and not begun and not result
+    return result, timed_out, process.returncode, begun
 
 
 def watch(args, process, ours, work, deadline):
