@@ -43,11 +43,17 @@ static void check_strings(const struct ferry_p9_msg *m, const char *layout, cons
 /* What the older dialects say in numbers and texts of their own. */
 static void check_legacy(const struct ferry_p9_msg *m, uint8_t type, unsigned int dialect)
 {
-	__u32 mode, kind, major, minor;
+	__u32 mode, kind, major, minor, fid;
 	struct ferry_p9_wstat w;
 
-	if (type == FERRY_P9_TCREATE && !ferry_p9_new_mode((__u32)m->v[1], dialect, &mode))
-		must((mode & S_IFMT) && !(mode & ~(__u32)(S_IFMT | 07777)));
+	if (type == FERRY_P9_TCREATE && !ferry_p9_new_mode((__u32)m->v[1], dialect, &mode)) {
+		bool link = dialect == FERRY_P9_2000U && (m->v[1] & FERRY_P9_DMLINK);
+
+		must(link ? !mode : (mode & S_IFMT) && !(mode & ~(__u32)(S_IFMT | 07777)));
+	}
+	if (type == FERRY_P9_TCREATE && dialect == FERRY_P9_2000U &&
+	    !ferry_p9_parse_fid(&m->s[1], &fid))
+		must(fid < FERRY_P9_NOFID);
 	if (type == FERRY_P9_TCREATE && dialect == FERRY_P9_2000U &&
 	    !ferry_p9_parse_device(&m->s[1], &kind, &major, &minor))
 		must((kind == S_IFBLK || kind == S_IFCHR) && major < FERRY_P9_MAJORS &&
