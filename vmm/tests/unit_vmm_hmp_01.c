@@ -232,17 +232,28 @@ TEST_F(hmp, without_descriptors_clients_are_turned_away)
 	close(fd);
 }
 
+/* A serial port without a FIFO, so that it holds one byte, whose other end is self->path. */
+static int port_on_a_socket(FIXTURE_DATA(hmp) *self, struct chardev *c, struct serial *s, bool mux)
+{
+	const struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path,
+					    .server = true, .mux = mux };
+	int ret = chardev_init(c, &self->r.t.m, &cfg, -1, &self->r.e);
+
+	*s = (struct serial){ .m = &self->r.t.m, .irq_fd = -1 };
+	serial_reset(s);
+	if (!ret)
+		chardev_attach(c, s);
+	return ret;
+}
+
 /* Its port has no room, so that nobody reads; the next one must not wait for the guest. */
 TEST_F(hmp, a_client_that_leaves_a_full_port_makes_way)
 {
-	struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path, .server = true };
-	struct serial s = { .m = &self->r.t.m, .irq_fd = -1 };
+	struct serial s;
 	struct chardev c;
 	int fd;
 
-	ASSERT_EQ(0, chardev_init(&c, &self->r.t.m, &cfg, -1, &self->r.e));
-	serial_reset(&s);
-	chardev_attach(&c, &s);
+	ASSERT_EQ(0, port_on_a_socket(self, &c, &s, false));
 	for (int i = 0; i < 3; i++) {
 		fd = sock_connect(self->path, &self->r.e);
 		ASSERT_LE(0, fd);
@@ -298,14 +309,11 @@ TEST_F(hmp, a_terminal_that_nobody_reads_is_not_waited_for)
 /* What waits for room at the port comes in after a reset, too. */
 TEST_F(hmp, a_reset_makes_room_at_the_port)
 {
-	struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path, .server = true };
-	struct serial s = { .m = &self->r.t.m, .irq_fd = -1 };
+	struct serial s;
 	struct chardev c;
 	int fd;
 
-	ASSERT_EQ(0, chardev_init(&c, &self->r.t.m, &cfg, -1, &self->r.e));
-	serial_reset(&s);
-	chardev_attach(&c, &s);
+	ASSERT_EQ(0, port_on_a_socket(self, &c, &s, false));
 	fd = sock_connect(self->path, &self->r.e);
 	ASSERT_LE(0, fd);
 	EXPECT_STREQ("", rig_ask(&self->r, fd, "abc"));
@@ -322,15 +330,11 @@ TEST_F(hmp, a_reset_makes_room_at_the_port)
 /* A serial port whose other end is a socket, with the monitor behind C-a c. */
 TEST_F(hmp, switches_between_port_and_monitor)
 {
-	struct chardev_config cfg = { .kind = CHARDEV_SOCKET, .path = self->path,
-				      .server = true, .mux = true };
-	struct serial s = { .m = &self->r.t.m, .irq_fd = -1 };
+	struct serial s;
 	struct chardev c;
 	int fd;
 
-	ASSERT_EQ(0, chardev_init(&c, &self->r.t.m, &cfg, -1, &self->r.e));
-	serial_reset(&s);
-	chardev_attach(&c, &s);
+	ASSERT_EQ(0, port_on_a_socket(self, &c, &s, true));
 	ASSERT_EQ(0, monitor_open_mux(&self->r.mon, &c, &self->r.e));
 	fd = sock_connect(self->path, &self->r.e);
 	ASSERT_LE(0, fd);
