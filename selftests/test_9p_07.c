@@ -279,6 +279,8 @@ TEST_F(legacy, hard_links_of_9p2000_u)
 		EXPECT_GT(0, create(&self->p, 10 + i, "g", FERRY_P9_DMLINK, 0, bad[i]))
 			TH_LOG("%s", bad[i]);
 	}
+	/* It is a link, whatever else it shall be. */
+	EXPECT_GT(0, create(&self->p, 14, "g", FERRY_P9_DMLINK | FERRY_P9_DMDEVICE, 0, "b 8 1"));
 	EXPECT_NE(0, access(export_path("export/g"), F_OK));
 	ASSERT_EQ(0, create(&self->p, 1, "g", FERRY_P9_DMLINK, FERRY_P9_OREAD, "3\n"));
 	EXPECT_EQ(-EEXIST, create(&self->p, 2, "g", FERRY_P9_DMLINK, FERRY_P9_OREAD, "3\n"));

@@ -112,6 +112,8 @@ static int ferry_9p_legacy_node(struct ferry_9p_req *req, struct ferry_9p_node *
 		return err;
 	node->mode = mode;
 	node->rclose = req->m.v[2] & FERRY_P9_ORCLOSE;
+	if (!mode)
+		return 0;
 	node->uid = req->fid->uid;
 	node->gid = req->fid->uid ? FERRY_P9_NOBODY : 0;
 	ferry_9p_squash(req->p9->export, &node->uid, &node->gid);

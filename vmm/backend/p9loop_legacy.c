@@ -92,6 +92,8 @@ static int legacy_new(struct p9loop_req *req, struct p9loop_new *new)
 		return err;
 	new->mode = mode;
 	new->rclose = req->m.v[2] & FERRY_P9_ORCLOSE;
+	if (!mode)
+		return 0;
 	new->uid = req->fid->uid;
 	new->gid = req->fid->uid ? FERRY_P9_NOBODY : 0;
 	p9loop_squash(&req->s->ex, &new->uid, &new->gid);
