@@ -122,6 +122,7 @@ class Guest:
     """A VMM's process and the console of its guest."""
 
     def __init__(self, argv, pass_fds=(), stdin=subprocess.DEVNULL):
+        self.told = False
         self.log = f"/tmp/guest-{os.getpid()}-{time.monotonic_ns()}.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(argv, stdin=stdin, stdout=log, stderr=log, pass_fds=pass_fds)
@@ -135,14 +136,19 @@ class Guest:
             if self.console().count(text) >= times:
                 return True
             if self.process.poll() is not None:
-                raise AssertionError(f"the VMM ended ({self.process.returncode}): "
-                                     f"{self.console()[-2000:]}")
+                raise AssertionError(f"the VMM ended ({self.process.returncode})")
             return False
         try:
             wait_for(f"'{text}' on the guest's console", there, patience)
         except AssertionError:
-            print("\n".join("# " + line for line in self.console()[-2000:].splitlines()))
+            self.tell()
             raise
+
+    def tell(self):
+        """Print once how its console ends: a scenario may have failed for a panic, or a guest that booted anew."""
+        if not self.told:
+            print("\n".join("# " + line for line in self.console()[-4000:].splitlines()))
+        self.told = True
 
     def close(self):
         if self.process.poll() is None:
@@ -153,7 +159,9 @@ class Guest:
     def __enter__(self):
         return self
 
-    def __exit__(self, *unused):
+    def __exit__(self, kind, *unused):
+        if kind is not None and issubclass(kind, Exception) and not issubclass(kind, Skip):
+            self.tell()
         self.close()
 
 
