@@ -24,7 +24,7 @@ from .paths import BUILD, CACHE, TOP, read
 __all__ = ["Job", "LabError"]
 
 PASSED = re.compile(r"FERRY_.*|CI|TERM|V|KTAP_.*|INTERACTIVE")
-STATUS_SPLAT, STATUS_DIED, STATUS_TIMEOUT = 97, 98, 124
+STATUS_CRASHED, STATUS_SPLAT, STATUS_DIED, STATUS_TIMEOUT = 96, 97, 98, 124
 
 
 class Job:
@@ -104,7 +104,7 @@ class Job:
         if not complete:
             how = "" if machine is None else f" (status {machine} of its machine)"
             self.tell(f"the lab ended without a result{how}; its console ended with", tail(log))
-            return STATUS_DIED
+            return STATUS_CRASHED if (machine or 0) < 0 else STATUS_DIED
         if fields.get("busy"):
             self.tell("modules that could not be removed afterwards: " + fields["busy"], "")
             return STATUS_SPLAT

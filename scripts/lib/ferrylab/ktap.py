@@ -19,15 +19,17 @@ SKIP = re.compile(r"#\s*SKIP\b", re.IGNORECASE)
 
 @dataclass
 class Counts:
-    """Results, and the names of those that did not pass."""
+    """Results, the names of those that did not pass, and of those that did only when run again."""
     passed: int = 0
     failed: list = field(default_factory=list)
     skipped: list = field(default_factory=list)
+    again: list = field(default_factory=list)
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.again += other.again
 
     def __str__(self):
         return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
@@ -86,13 +88,17 @@ class Program:
 
 
 class Reader:
-    """The output of lib/test-loop for a list of programs, line by line."""
+    """The output of lib/test-loop for a list of programs, line by line.
+
+    A program that runs again counts as it did then; see lib/test-loop.
+    """
 
     def __init__(self, names):
         self.waiting = list(names)
         self.current = None
         self.done = False
-        self.counts = Counts()
+        self.ended = {}
+        self.again = []
 
     def line(self, text):
         words = text.split()
@@ -109,14 +115,28 @@ class Reader:
             self.current.line(text)
 
     def _close(self, status):
+        if not self.current:
+            return
+        name, counts = self.current.name, self.current.end(status)
+        self.current = None
+        if name in self.ended and not counts.failed:
+            self.again += self.ended[name].failed
+        self.ended[name] = counts
+
+    def left(self):
+        """What a machine that was lost leaves to be run: the program that it was at, as if it had not begun."""
         if self.current:
-            self.counts.add(self.current.end(status))
+            self.waiting.insert(0, self.current.name)
             self.current = None
+        return list(self.waiting)
 
     def end(self):
         self._close(None)
+        total = Counts(again=self.again)
+        for counts in self.ended.values():
+            total.add(counts)
         for name in self.waiting:
-            self.counts.failed.append(f"{name}: did not run")
+            total.failed.append(f"{name}: did not run")
         if not self.done and not self.waiting:
-            self.counts.failed.append("the test loop did not end")
-        return self.counts
+            total.failed.append("the test loop did not end")
+        return total
