@@ -129,6 +129,13 @@ int vm_fsdev_del(void *vm, struct json_object *args, struct json_object **ret, s
 int vm_drive_add(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_drive_del(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 
+/*
+ * vm_resize.c: look at how large the disk of a drive, or with NULL each, is now, and tell
+ * the guest. 0, or why one needs a reset, which its guest is told.
+ */
+int vm_refresh_disks(struct vm *vm, const char *drive);
+int vm_block_resize(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+
 /* vm_run.c: signals, which end the VM or press its power button. */
 int vm_create_signals(struct vm *vm, struct error *e);
 

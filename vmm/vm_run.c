@@ -16,16 +16,6 @@
 #include "vm_internal.h"
 #include "x86/map.h"
 
-/* A disk that fails here needs a reset, which its guest is told. */
-static void vm_refresh_disks(struct vm *vm)
-{
-	unsigned int i;
-
-	for (i = 0; i < vm->n_devices; i++)
-		if (vm->device[i]->cfg->type->kind == DEVICE_BLK)
-			blk_refresh(&vm->device[i]->blk);
-}
-
 static void vm_ended(void *opaque, u32 events)
 {
 	struct vm *vm = opaque;
@@ -52,7 +42,7 @@ static void vm_asked(void *opaque, u32 events)
 	if (si.ssi_signo == SIGUSR1)
 		vm_power_button(vm);
 	else
-		vm_refresh_disks(vm);
+		vm_refresh_disks(vm, NULL);
 }
 
 static void vm_request(void *opaque, u32 events)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "drive_open.h"
@@ -24,11 +25,27 @@ int drive_init(struct drive *d, struct machine *m, const struct drive_config *cf
 
 u32 drive_uses(const struct drive *d)
 {
-	u32 uses = d->image.child ? SANDBOX_IMAGE : 0;
+	u32 uses = d->image.child ? SANDBOX_IMAGE : d->cfg->readonly ? 0 : SANDBOX_RESIZE;
 
 	if (!d->use_vhost || !d->cfg->vhostforce)
 		uses |= SANDBOX_BLK;
 	return uses;
+}
+
+int drive_resize(struct drive *d, u64 bytes, struct error *e)
+{
+	struct stat st;
+
+	if (d->cfg->readonly)
+		return error_set(e, EACCES, "Image is read-only");
+	if (d->image.fd >= 0)
+		return error_set(e, ENOTSUP, "Image format driver does not support resize");
+	if (fstat(d->fd, &st))
+		return error_errno(e, errno, "Failed to resize file");
+	if (!S_ISREG(st.st_mode))
+		return bytes > blkloop_file_size(d->fd) ?
+		       error_set(e, EINVAL, "Cannot grow device files") : 0;
+	return ftruncate(d->fd, bytes) ? error_errno(e, errno, "Failed to resize file") : 0;
 }
 
 void drive_destroy(struct drive *d)

@@ -67,6 +67,19 @@ int drive_init(struct drive *d, struct machine *m, const struct drive_config *cf
 u32 drive_uses(const struct drive *d);
 void drive_destroy(struct drive *d);
 
+/**
+ * drive_resize - give the image another size
+ * @d: the drive
+ * @bytes: how large it is to be; of a device, how large it has become, at most
+ * @e: why not, as QEMU says it
+ *
+ * What it loses by that is gone. Whoever shows it to a guest tells the guest: blk_refresh().
+ * Main thread, with the machine's lock held.
+ *
+ * Return: 0 or a negative errno.
+ */
+int drive_resize(struct drive *d, u64 bytes, struct error *e);
+
 /* What its requests came to since it was opened; with the machine's lock held. */
 void drive_stats(const struct drive *d, struct ferry_blk_stats *stats);
 

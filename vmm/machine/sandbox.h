@@ -30,6 +30,7 @@ enum thread_kind {
 #define SANDBOX_IMAGE		(1U << 4)	/* a program that reads an image */
 #define SANDBOX_NET		(1U << 5)	/* taps that threads may have to serve */
 #define SANDBOX_SCRIPT		(1U << 6)	/* a process that runs a script at the end */
+#define SANDBOX_RESIZE		(1U << 7)	/* images that a monitor may give another size */
 
 struct sandbox_config {
 	u32 uses;

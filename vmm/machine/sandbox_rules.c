@@ -101,6 +101,7 @@ static const struct sandbox_rule rules[] = {
 	{ SCMP_SYS(ioctl), K(BLK), 0, IS(1, BLKZEROOUT) },
 	{ SCMP_SYS(ioctl), K(BLK), 0, IS(1, BLKSECDISCARD) },
 	{ SCMP_SYS(eventfd2), K(BLK) },
+	{ SCMP_SYS(ftruncate), K(MAIN), SANDBOX_RESIZE },
 
 	/* A network in user space. */
 	{ SCMP_SYS(socket), K(USER_NET), 0, IS(0, AF_INET) },

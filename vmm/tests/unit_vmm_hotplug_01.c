@@ -6,6 +6,8 @@
 #include "hotplug_rig.h"
 #include "harness.h"
 
+#include <sys/stat.h>
+
 FIXTURE(plug) {
 	struct hotplug_rig r;
 };
@@ -105,6 +107,63 @@ TEST_F(plug, a_disk_goes_with_its_image)
 	}
 	TYPE("drive_del nothing", "");
 	EXPECT_EQ(0, r->cfg.n_drives);
+}
+
+/* What the guest may know of a disk's size, and what its file has. */
+#define HAS_SECTORS(n)							\
+do {									\
+	struct virtio_dev *v = &r->vm.device[2]->blk.v;			\
+	__le64 told;							\
+									\
+	v->ops->config_read(v, offsetof(struct virtio_blk_config, capacity), &told,	\
+			    sizeof(told));				\
+	EXPECT_EQ(n, le64toh(told));					\
+	EXPECT_EQ(0, stat(r->file, &st));				\
+	EXPECT_EQ((n) * 512, st.st_size);				\
+} while (0)
+
+TEST_F(plug, a_disk_gets_another_size)
+{
+	struct hotplug_rig *r = &self->r;
+	struct stat st;
+	char line[128];
+
+	snprintf(line, sizeof(line), "drive_add 0 if=none,file=%s,format=raw,id=d,vhost=off\n",
+		 r->file);
+	hotplug_rig_ask(r, r->hmp, line);
+	TYPE("device_add virtio-blk-pci,drive=d,id=disk", "");
+	HAS_SECTORS(2048);
+	TYPE("block_resize d 3", "");
+	HAS_SECTORS(6144);
+	TYPE("block_resize d 10K", "");
+	HAS_SECTORS(20);
+	EXPECT_NE(NULL, strstr(ASK(qmp, "{\"execute\":\"block_resize\",\"arguments\":{"
+				   "\"device\":\"d\",\"size\":1048576}}"), "\"return\": { }"))
+		TH_LOG("%s", r->heard);
+	HAS_SECTORS(2048);
+
+	TYPE("block_resize d 0", "Error: Parameter 'size' expects a >0 size\n");
+	TYPE("block_resize d -1", "Error: Parameter 'size' expects a >0 size\n");
+	TYPE("block_resize d 9000000T", "Error: number '9000000T' is out of range\n");
+	TYPE("block_resize d 8000000T", "Error: Failed to resize file: File too large\n");
+	TYPE("block_resize disk 1", "Error: Device 'disk' not found\n");
+	TYPE("block_resize nothing 1", "Error: 'nothing' is not in use by a device\n");
+	TYPE("block_resize d", "Error: Parameter 'size' is missing\n");
+	HAS_SECTORS(2048);
+}
+
+TEST_F(plug, a_disk_that_is_only_read_keeps_its_size)
+{
+	struct hotplug_rig *r = &self->r;
+	struct stat st;
+	char line[128];
+
+	snprintf(line, sizeof(line), "drive_add 0 if=none,file=%s,format=raw,id=d,vhost=off,"
+		 "readonly=on\n", r->file);
+	hotplug_rig_ask(r, r->hmp, line);
+	TYPE("device_add virtio-blk-pci,drive=d,id=disk", "");
+	TYPE("block_resize d 3", "Error: Image is read-only\n");
+	HAS_SECTORS(2048);
 }
 
 TEST_F(plug, names_that_are_free_again)
