@@ -222,9 +222,10 @@ fetch_emulator() {
 	fi
 }
 
-mend_emulator() { # DIRECTORY
-	[ -e "$1/.ferry-mended" ] || ! "$SCRIPTS/lib/mend-qemu" "$1/usr/bin/qemu-system-x86_64" ||
-		touch "$1/.ferry-mended"
+# mend_emulator DIRECTORY: once for each checkout, which may know of more to mend.
+mend_emulator() {
+	[ "$1/.ferry-mended" -nt "$SCRIPTS/lib/mend-qemu" ] ||
+		! "$SCRIPTS/lib/mend-qemu" "$1/usr/bin/qemu-system-x86_64" || touch "$1/.ferry-mended"
 }
 
 unpack_emulator() { # DIRECTORY
