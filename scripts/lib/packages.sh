@@ -201,22 +201,36 @@ make_trixie() {
 QEMU_WANTED=8.1
 QEMU_PACKAGES=(qemu-system-x86 qemu-system-common qemu-system-data seabios)
 
-# fetch_emulator: such a QEMU from bookworm-backports, unpacked under qemu/, if this machine's own is
-# older.  Its libraries are those of the machine's.  Without it the lab's CPUs take turns.
+# fetch_emulator: such a QEMU under qemu/, to be mended there: a copy of the machine's own, or that of
+# bookworm-backports where the own one is older, whose libraries are those of the machine's.  Without
+# either the lab's CPUs take turns.
 fetch_emulator() {
 	local own tree=$FERRY_CACHE/qemu
 	own=$(dpkg-query -W -f '${Version}' qemu-system-x86)
-	if [ -e "$tree/.ferry-complete" ]; then
-		mend_emulator "$tree"
-		return
+	if dpkg --compare-versions "${own#*:}" ge "$QEMU_WANTED"; then
+		[ "$(cat "$tree/.ferry-complete" 2>/dev/null)" = "$own" ] || copy_emulator "$tree" "$own"
+	elif [ ! -e "$tree/.ferry-complete" ]; then
+		unpack_emulator "$tree"
 	fi
-	dpkg --compare-versions "${own#*:}" lt "$QEMU_WANTED" || return 0
+	[ ! -e "$tree/.ferry-complete" ] || mend_emulator "$tree"
+}
+
+# copy_emulator DIRECTORY VERSION: its data are found where they are.
+copy_emulator() {
+	say "copying QEMU for the lab"
+	rm -rf "$1"
+	mkdir -p "$1/usr/bin"
+	cp "$(command -v qemu-system-x86_64)" "$1/usr/bin"
+	echo "$2" >"$1/.ferry-complete"
+}
+
+# unpack_emulator DIRECTORY
+unpack_emulator() {
 	say "unpacking QEMU for the lab"
 	# The lists may be older than the mirror.
 	if use_private_sources && apt_private+=(-o APT::Default-Release=bookworm-backports) &&
-		{ unpack_emulator "$tree" || { update_private_lists; unpack_emulator "$tree"; }; }; then
-		touch "$tree/.ferry-complete"
-		mend_emulator "$tree"
+		{ unpack_emulator_packages "$1" || { update_private_lists; unpack_emulator_packages "$1"; }; }; then
+		touch "$1/.ferry-complete"
 	else
 		say "no newer QEMU is to be had here: the lab's CPUs will take turns"
 	fi
@@ -228,7 +242,7 @@ mend_emulator() {
 		! "$SCRIPTS/lib/mend-qemu" "$1/usr/bin/qemu-system-x86_64" || touch "$1/.ferry-mended"
 }
 
-unpack_emulator() { # DIRECTORY
+unpack_emulator_packages() { # DIRECTORY
 	local package
 	rm -rf "$1"
 	mkdir -p "$1"
