@@ -341,4 +341,22 @@ TEST_F(legacy, what_is_removed_on_close)
 	EXPECT_NE(0, lstat(export_path("export/opened"), &st));
 }
 
+/* Only a Tclunk removes it: whoever loses the client loses no files. */
+TEST_F(legacy, what_a_lost_client_leaves)
+{
+	const char *path = export_path("export/f");
+	const unsigned int mode = FERRY_P9_ORDWR | FERRY_P9_ORCLOSE;
+
+	ASSERT_EQ(0, create(&self->p, 1, "f", 0644, mode, ""));
+	ASSERT_EQ(0, p9_version(&self->p, variant->version, P9_MSIZE));
+	EXPECT_EQ(0, access(path, F_OK));
+	ASSERT_EQ(0, p9_attach(&self->p, 0, 0));
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	ASSERT_EQ(0, p9_call(&self->p, FERRY_P9_TOPEN, "41", P9_U64(1), P9_U64(mode)));
+	p9_close(&self->p);
+	EXPECT_EQ(0, access(path, F_OK));
+	p9_open(&self->p, export_dir(), variant->model, 0);
+	EXPECT_EQ(0, access(path, F_OK));
+}
+
 TEST_HARNESS_MAIN
