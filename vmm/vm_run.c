@@ -78,6 +78,8 @@ int vm_create_signals(struct vm *vm, struct error *e)
 	sigaddset(&users, SIGUSR1);
 	sigaddset(&users, SIGUSR2);
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that its user limits (ulimit -f) fails with EFBIG, for whoever asked. */
+	signal(SIGXFSZ, SIG_IGN);
 	ret = vm_catch(&ends, &vm->end_fd, e);
 	if (!ret)
 		ret = vm_catch(&users, &vm->user_fd, e);

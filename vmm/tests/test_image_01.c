@@ -4,6 +4,8 @@
  * and the options reach the one who keeps it.
  * Threads: one. Locks: none.
  */
+#include <sys/resource.h>
+
 #include "testimage.h"
 
 FIXTURE(image) {
@@ -91,6 +93,27 @@ TEST_F(image, several_at_once)
 	image_close(&other);
 	EXPECT_TRUE(image_file_holds(file, 2, 0, 4096));
 	EXPECT_TRUE(image_file_holds(self->file, 1, 0, 4096));
+}
+
+/* Of an image that may not grow further the write fails that grows it, and nothing else. */
+TEST_F(image, limited_by_its_user)
+{
+	const rlim_t most = 2 << 20;
+	struct rlimit before, limit;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_FSIZE, &before));
+	limit = (struct rlimit){ most, before.rlim_max };
+	self->cfg.direct = true;
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+	OPEN(self);
+	setrlimit(RLIMIT_FSIZE, &before);
+	EXPECT_TRUE(image_write(self->img.fd, 1, 0, 65536));
+	EXPECT_FALSE(image_write(self->img.fd, 2, 1 << 20, 2 * most));
+	EXPECT_TRUE(image_holds(self->img.fd, 1, 0, 65536));
+	EXPECT_TRUE(image_write(self->img.fd, 3, 0, 65536));
+	EXPECT_EQ(0, fsync(self->img.fd));
+	image_close(&self->img);
+	EXPECT_TRUE(image_file_holds(self->file, 3, 0, 65536));
 }
 
 TEST_F(image, backing_file)
