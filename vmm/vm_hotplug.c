@@ -185,7 +185,7 @@ static struct vm_device *vm_find_device(const struct vm *vm, const char *id)
 	return vm_qom_find(vm, id);
 }
 
-static int vm_not_found(const char *id, struct error *e)
+int vm_not_found(const char *id, struct error *e)
 {
 	return error_set(e, ENODEV, "Device '%.128s' not found", id);
 }

@@ -128,6 +128,8 @@ int vm_fsdev_add(void *vm, struct json_object *args, struct json_object **ret, s
 int vm_fsdev_del(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_drive_add(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 int vm_drive_del(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
+/* That nothing has that id: -ENODEV, for monitors the class DeviceNotFound. */
+int vm_not_found(const char *id, struct error *e);
 
 /*
  * vm_resize.c: look at how large the disk of a drive, or with NULL each, is now, and tell

@@ -38,7 +38,7 @@ int vm_block_resize(void *opaque, struct json_object *args, struct json_object *
 	if (!d && config_find_drive(vm->cfg, id))
 		return error_set(e, ENODEV, "'%.128s' is not in use by a device", id);
 	if (!d)
-		return error_set(e, ENODEV, "Device '%.128s' not found", id);
+		return vm_not_found(id, e);
 	if (bytes <= 0)
 		return error_set(e, EINVAL, "Parameter 'size' expects a >0 size");
 	err = drive_resize(d, bytes, e);

@@ -25,8 +25,12 @@ int drive_init(struct drive *d, struct machine *m, const struct drive_config *cf
 
 u32 drive_uses(const struct drive *d)
 {
-	u32 uses = d->image.child ? SANDBOX_IMAGE : d->cfg->readonly ? 0 : SANDBOX_RESIZE;
+	u32 uses = 0;
 
+	if (d->image.child)
+		uses |= SANDBOX_IMAGE;
+	else if (!d->cfg->readonly)
+		uses |= SANDBOX_RESIZE;
 	if (!d->use_vhost || !d->cfg->vhostforce)
 		uses |= SANDBOX_BLK;
 	return uses;

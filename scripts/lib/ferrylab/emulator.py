@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The QEMU that emulates the lab: the cache's if scripts/setup had to put one there, else the machine's."""
+"""The QEMU that emulates the lab: the cache's, mended, if scripts/setup could put one there, else the machine's."""
 
 import functools
 import os
