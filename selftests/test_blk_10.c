@@ -103,7 +103,7 @@ TEST_F_TIMEOUT(diff, changes_while_requests_are_in_flight, 3600)
 			self->b.be.flags ^= FERRY_BLK_F_WRITETHROUGH;
 			break;
 		case 2:
-			self->b.be.capacity = i & 1 ? 0 : 20000 + i;
+			self->b.be.capacity = i & 1 ? 0 : 20000 + i % 10000;
 			break;
 		}
 		blk_start(&self->b);
