@@ -83,9 +83,9 @@ def wait_for(what, condition, patience=PATIENCE):
 
 
 @contextlib.contextmanager
-def tap(name, vnet_hdr=True):
-    """A persistent tap with our address on it."""
-    sh("ip", "tuntap", "add", "dev", name, "mode", "tap", *(["vnet_hdr"] if vnet_hdr else []))
+def tap(name, *flags):
+    """A persistent tap with our address on it; `flags` as ip tuntap names them, by default vnet_hdr."""
+    sh("ip", "tuntap", "add", "dev", name, "mode", "tap", *(flags or ["vnet_hdr"]))
     try:
         sh("ip", "address", "add", f"{HOST_IP}/24", "dev", name)
         sh("ip", "link", "set", name, "up")

@@ -223,41 +223,87 @@ static u64 netdev_features(void *backend, u64 wanted)
 	return f;
 }
 
-static int netdev_start_pair(struct netdev *nd, unsigned int i)
+static int netdev_begin_pair(struct netdev *nd, unsigned int i)
 {
 	struct virtio_dev *v = &nd->dev->v;
-	int ret = tap_set_queue(&nd->tap, i, true);
 
-	if (ret)
-		return ret;
 	if (nd->use_vhost)
 		return vhost_net_start(&nd->vhost[i], v, 2 * i, nd->tap.fd[i],
 				       nd->tap.vnet_hdr);
 	return netloop_start(&nd->loop[i], v, 2 * i, nd->tap.fd[i], nd->tap.vnet_hdr);
 }
 
-static void netdev_stop_pair(struct netdev *nd, unsigned int i)
+static void netdev_end_pair(struct netdev *nd, unsigned int i)
 {
 	if (nd->use_vhost)
 		vhost_net_stop(&nd->vhost[i]);
 	else
 		netloop_stop(&nd->loop[i]);
+}
+
+static void netdev_pause_pair(struct netdev *nd, unsigned int i)
+{
+	if (nd->use_vhost)
+		vhost_net_pause(&nd->vhost[i]);
+	else
+		netloop_pause(&nd->loop[i]);
+}
+
+static int netdev_resume_pair(struct netdev *nd, unsigned int i)
+{
+	int ret = nd->use_vhost ? vhost_net_resume(&nd->vhost[i], nd->tap.fd[i]) :
+				  netloop_resume(&nd->loop[i]);
+
+	if (ret)
+		netdev_pause_pair(nd, i);
+	return ret;
+}
+
+static void netdev_detach_pair(struct netdev *nd, unsigned int i)
+{
 	if (i)
 		tap_set_queue(&nd->tap, i, false);
+}
+
+/* Use one more pair. The driver may have used it before: then it goes on where it was. */
+static int netdev_add_pair(struct netdev *nd)
+{
+	unsigned int i = nd->pairs;
+	int ret = tap_set_queue(&nd->tap, i, true);
+
+	if (ret)
+		return ret;
+	ret = i < nd->begun ? netdev_resume_pair(nd, i) : netdev_begin_pair(nd, i);
+	if (ret) {
+		netdev_detach_pair(nd, i);
+		return ret;
+	}
+	nd->pairs++;
+	if (nd->begun < nd->pairs)
+		nd->begun = nd->pairs;
+	return 0;
+}
+
+/* Use the last pair no more. Its rings keep their places: the driver has not reset them. */
+static void netdev_take_pair(struct netdev *nd)
+{
+	netdev_pause_pair(nd, --nd->pairs);
+	netdev_detach_pair(nd, nd->pairs);
 }
 
 static int netdev_set_pairs(void *backend, unsigned int pairs)
 {
 	struct netdev *nd = backend;
+	unsigned int before = nd->pairs;
 	int ret = 0;
 
 	while (nd->pairs > pairs)
-		netdev_stop_pair(nd, --nd->pairs);
-	while (nd->pairs < pairs && !ret) {
-		ret = netdev_start_pair(nd, nd->pairs);
-		if (!ret)
-			nd->pairs++;
-	}
+		netdev_take_pair(nd);
+	while (nd->pairs < pairs && !ret)
+		ret = netdev_add_pair(nd);
+	/* Of what the driver is told to have failed nothing stays. */
+	while (ret && nd->pairs > before)
+		netdev_take_pair(nd);
 	return ret;
 }
 
@@ -282,7 +328,6 @@ static int netdev_start(void *backend, struct net_dev *n, unsigned int pairs)
 	int ret;
 
 	nd->dev = n;
-	nd->pairs = 0;
 	ret = nd->user ? user_net_start(nd->user, &nd->m->threads) : 0;
 	if (ret)
 		return ret;
@@ -305,6 +350,8 @@ static void netdev_stop(void *backend)
 	struct netdev *nd = backend;
 
 	netdev_set_pairs(nd, 0);
+	while (nd->begun)
+		netdev_end_pair(nd, --nd->begun);
 	nd->dev = NULL;
 }
 
@@ -313,12 +360,8 @@ static void netdev_pause(void *backend)
 	struct netdev *nd = backend;
 	unsigned int i;
 
-	for (i = 0; i < nd->pairs; i++) {
-		if (nd->use_vhost)
-			vhost_net_pause(&nd->vhost[i]);
-		else
-			netloop_pause(&nd->loop[i]);
-	}
+	for (i = 0; i < nd->pairs; i++)
+		netdev_pause_pair(nd, i);
 }
 
 static int netdev_resume(void *backend)
@@ -328,8 +371,7 @@ static int netdev_resume(void *backend)
 	int ret = 0;
 
 	for (i = 0; i < nd->pairs && !ret; i++)
-		ret = nd->use_vhost ? vhost_net_resume(&nd->vhost[i], nd->tap.fd[i]) :
-				      netloop_resume(&nd->loop[i]);
+		ret = netdev_resume_pair(nd, i);
 	return ret;
 }
 

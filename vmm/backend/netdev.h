@@ -50,7 +50,8 @@ struct netdev {
 	struct vhost *vhost;	/* one a pair */
 	struct netloop *loop;		/* one a pair */
 	struct net_dev *dev;		/* while started */
-	unsigned int pairs;		/* in use */
+	unsigned int pairs;		/* in use: the first so many */
+	unsigned int begun;		/* set up since the driver was ready, perhaps more */
 };
 
 /* The backend of a net_dev; @nd is the opaque. */
