@@ -29,6 +29,7 @@ struct ferry_net_rx {
 	u32 hdr_len;			/* header in the ring, bytes */
 	bool own_hdr;			/* the tap has none: we write an empty one */
 	bool mergeable;
+	int ifindex;			/* of the device that frames named of late */
 	/* Frames taken from the tap's ring, pkt[head..tail). */
 	void *pkt[FERRY_BATCH];
 	unsigned int head;

@@ -8,8 +8,8 @@
  * its sender is told to stop there rather than after work was spent on them.
  *
  * A frame whose bytes lie in one piece is copied straight from the skb; the
- * others (fragments, VLAN tags out of band, XDP frames) go through the tap's
- * recvmsg, which knows how.
+ * others (fragments, VLAN tags out of band, XDP frames, and those of a device that
+ * we do not find) go through the tap's recvmsg, which knows how.
  */
 #include <linux/if_tun.h>
 #include <linux/if_vlan.h>
@@ -68,29 +68,58 @@ static struct sk_buff *ferry_net_rx_linear(void *pkt)
 }
 
 /*
- * A tap counts a frame as sent when it leaves its ring through recvmsg. Those
- * that we copy ourselves are counted here, while RCU keeps the device that the
- * frame names. Once taken from the ring nothing else does, so the name goes: a
- * frame that is put back and taken again must not be counted on a device that
- * is no more.
+ * The tap that a frame names, if there is one; under RCU. What comes from the ring may have been
+ * put back there by others, vhost_net for one, after the device that it names was freed: the
+ * name is followed only once a device of that address is found alive.
  */
-static void ferry_net_rx_count(struct ferry_net_rx *rx)
+static struct net_device *ferry_net_rx_named(struct ferry_net_rx *rx, const struct ferry_tap *tap,
+					     const struct net_device *named)
 {
-	struct net_device *dev = NULL;
+	struct net *net = sock_net(tap->sock->sk);
+	struct net_device *dev = dev_get_by_index_rcu(net, rx->ifindex);
+
+	if (unlikely(dev != named)) {
+		for_each_netdev_rcu(net, dev) {
+			if (dev == named)
+				goto found;
+		}
+		return NULL;
+	}
+found:
+	/* Another kind of device may be at its address by now. */
+	if (!dev || !dev->rtnl_link_ops || strcmp(dev->rtnl_link_ops->kind, "tun"))
+		return NULL;
+	rx->ifindex = dev->ifindex;
+	return dev;
+}
+
+/*
+ * A tap counts a frame as sent when it leaves its ring through recvmsg. Those
+ * that we copy ourselves are counted here. Once counted a frame names no device
+ * any more: one that is put back and taken again must not be counted twice. What
+ * still names one is left to recvmsg.
+ */
+static void ferry_net_rx_count(struct ferry_net_rx *rx, const struct ferry_tap *tap)
+{
+	const struct net_device *named = NULL;
 	unsigned int i, frames = 0, bytes = 0;
+	struct net_device *dev = NULL;
 
 	for (i = 0; i < rx->tail; i++) {
 		struct sk_buff *skb = ferry_net_rx_linear(rx->pkt[i]);
 
 		if (!skb || !skb->dev)
 			continue;
-		if (skb->dev != dev) {
+		if (skb->dev != named) {
 			if (frames)
 				dev_sw_netstats_tx_add(dev, frames, bytes);
-			dev = skb->dev;
+			named = skb->dev;
+			dev = ferry_net_rx_named(rx, tap, named);
 			frames = 0;
 			bytes = 0;
 		}
+		if (unlikely(!dev))
+			continue;
 		frames++;
 		bytes += skb->len;
 		skb->dev = NULL;
@@ -114,7 +143,7 @@ static unsigned int ferry_net_rx_pull(struct ferry_net_rx *rx, struct ferry_tap 
 	spin_unlock(&ring->consumer_lock);
 	if (tap->counts) {
 		preempt_disable();
-		ferry_net_rx_count(rx);
+		ferry_net_rx_count(rx, tap);
 		preempt_enable();
 	}
 	rcu_read_unlock();
@@ -246,6 +275,8 @@ static int ferry_net_rx_one(struct ferry_net_rx *rx, struct ferry_tap *tap)
 	const struct iovec *seg;
 	int chains, err;
 
+	if (skb && unlikely(tap->counts && skb->dev))
+		skb = NULL;
 	chains = ferry_net_rx_chains(rx, total);
 	if (unlikely(chains <= 0 && chains != -EMSGSIZE))
 		return chains;
