@@ -109,6 +109,11 @@ TEST_F(vring, base_of_a_packed_ring_has_two_halves)
 	EXPECT_EQ(0x80008000, dev_vring_base(&self->g.dev, self->last));
 	EXPECT_EQ(0, base(self, 0x00058003));
 	EXPECT_EQ(0x00058003, dev_vring_base(&self->g.dev, self->last));
+	/* As DPDK's virtio-user tells it: both are there. */
+	EXPECT_EQ(0, base(self, 0x8000));
+	EXPECT_EQ(0x80008000, dev_vring_base(&self->g.dev, self->last));
+	EXPECT_EQ(0, base(self, 0x8005));
+	EXPECT_EQ(0x80058005, dev_vring_base(&self->g.dev, self->last));
 }
 
 TEST_F(vring, base_is_busy_while_running)

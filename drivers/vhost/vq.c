@@ -211,19 +211,26 @@ static long ferry_vq_set_num(struct ferry_vq *vq, const struct vhost_vring_state
 	return 0;
 }
 
-/* A packed position is slot and wrap counter in 16 bits, avail below used. */
+/*
+ * A packed position is slot and wrap counter in 16 bits, avail below used. DPDK's virtio-user
+ * tells only the lower half; then they are the same, as they are whenever a position is told,
+ * since nothing is in flight.
+ */
 static long ferry_vq_set_base(struct ferry_vq *vq, const struct vhost_vring_state *s)
 {
 	bool packed = vq->dev->features & BIT_ULL(VIRTIO_F_RING_PACKED);
+	u32 avail = s->num & 0xffff, used = s->num >> 16;
 
 	if (vq->backend)
 		return -EBUSY;
-	if (!packed && s->num > 0xffff)
+	if (!packed && used)
 		return -EINVAL;
-	vq->cfg.avail = packed ? s->num & 0x7fff : s->num;
-	vq->cfg.avail_wrap = s->num & 0x8000;
-	vq->cfg.used = (s->num >> 16) & 0x7fff;
-	vq->cfg.used_wrap = s->num & 0x80000000;
+	if (packed && !used)
+		used = avail;
+	vq->cfg.avail = packed ? avail & 0x7fff : avail;
+	vq->cfg.avail_wrap = avail & 0x8000;
+	vq->cfg.used = used & 0x7fff;
+	vq->cfg.used_wrap = used & 0x8000;
 	return 0;
 }
 
