@@ -198,6 +198,49 @@ TEST_F(live, busy_poll_switched_on_and_off)
 	EXPECT_EQ(0, pump_stop(&self->p));
 }
 
+/* Which of two queues answers first. */
+static unsigned int first_used(struct ring *r)
+{
+	struct ring_used u;
+	unsigned int i = 0;
+
+	while (!dev_poll_used(&r[i], &u, 0))
+		i = !i;
+	return i;
+}
+
+/*
+ * Two queues are woken at once and have one worker. The one that it serves first polls, and
+ * would do so for as long as it is fed.
+ */
+TEST_F(live, a_poll_ends_when_another_queue_waits)
+{
+	struct dev *d = &self->g.dev;
+	struct ring *r = self->g.ring;
+	struct ring_seg seg = { RIG_BUF, 64 };
+	struct ring_used u;
+
+	dev_vring(d, VHOST_SET_VRING_KICK, 1, d->kick[0]);
+	for (unsigned int i = 0; i < 2; i++)
+		dev_vring(d, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, i, 10000);
+	for (unsigned long n = 0; n < test_scale(30); n++) {
+		unsigned int fed = 0, first;
+
+		for (unsigned int i = 0; i < 2; i++) {
+			ASSERT_EQ(0, ring_add(&r[i], &seg, 1, 0, 1));
+			ring_publish(&r[i]);
+		}
+		dev_kick(d, 0);
+		first = first_used(r);
+		while (!dev_poll_used(&r[!first], &u, 0) && fed++ < 100) {
+			ASSERT_EQ(0, ring_add(&r[first], &seg, 1, 0, 1));
+			dev_publish(d, 0, &r[first]);
+			dev_expect_used(&r[first], &u);
+		}
+		ASSERT_GT(100, fed);
+	}
+}
+
 TEST_F(live, everything_at_once)
 {
 	int other = eventfd(0, EFD_NONBLOCK);

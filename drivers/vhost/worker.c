@@ -26,6 +26,7 @@
 struct ferry_worker {
 	struct vhost_task *task;
 	struct llist_head works;
+	struct llist_node *rest;	/* taken off it, and not yet done; of its own thread */
 	struct ferry_dev *dev;
 	u32 id;
 	pid_t pid;
@@ -69,6 +70,7 @@ static bool ferry_worker_turn(void *data)
 	__set_current_state(TASK_RUNNING);
 	list = llist_reverse_order(list);
 	llist_for_each_entry_safe(work, next, list, node) {
+		WRITE_ONCE(worker->rest, work->node.next);
 		clear_bit(0, &work->queued);
 		/* Whoever queues it from here on sees it run again. */
 		smp_mb__after_atomic();
@@ -320,7 +322,8 @@ bool ferry_vq_others_wait(struct ferry_vq *vq)
 {
 	struct ferry_worker *worker = ferry_vq_worker(vq);
 
-	return worker && !llist_empty(&worker->works);
+	/* A queue that was given to another worker meanwhile may ask after that one. */
+	return worker && (READ_ONCE(worker->rest) || !llist_empty(&worker->works));
 }
 
 /* Thread id of the queue's worker, 0 if none; any context. */
