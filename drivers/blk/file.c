@@ -103,13 +103,16 @@ static u8 ferry_blk_file_eof(struct ferry_blk_req *req)
 	return VIRTIO_BLK_S_OK;
 }
 
-/* Whether what was refused there may go well in the pool. */
+/*
+ * Whether what was refused there may go well in the pool. Some file systems, as f2fs, have
+ * only reads that do not wait, and say EINVAL to such a write.
+ */
 static bool ferry_blk_file_again(const struct ferry_blk_req *req, ssize_t ret)
 {
 	if (!(req->iocb.ki_flags & IOCB_NOWAIT))
 		return false;
-	return ret == 0 || ret == -EAGAIN || ret == -EOPNOTSUPP || ret == -EINTR ||
-	       ret == -ERESTARTSYS;
+	return ret == 0 || ret == -EAGAIN || ret == -EOPNOTSUPP || ret == -EINVAL ||
+	       ret == -EINTR || ret == -ERESTARTSYS;
 }
 
 /* One step is over: done, or on with the rest. Any context. */
