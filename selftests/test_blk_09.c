@@ -128,6 +128,21 @@ TEST_F(durable, the_cache_mode_can_change)
 	EXPECT_TRUE(disk_filled(&self->disk, 2000, 4096, 0));
 }
 
+/* Whoever gives the disk anew may open it another way. */
+TEST_F(durable, a_flush_keeps_what_went_through_the_page_cache)
+{
+	int fd = disk_open(&self->disk, O_RDWR);
+
+	DURABLE_INIT(self, 0, .fd = fd);
+	write_tag(&self->b, 0, 65536, 1);
+	self->b.be.fd = self->disk.fd;
+	blk_start(&self->b);
+	close(fd);
+	EXPECT_EQ(S_OK, blk_flush(&self->b));
+	power_failure(self);
+	EXPECT_TRUE(disk_filled(&self->disk, 0, 65536, 1));
+}
+
 TEST_F(durable, switching_to_writethrough_keeps_what_was_answered)
 {
 	DURABLE_INIT(self, 0);

@@ -138,6 +138,12 @@ static void ferry_blk_bdev_flush(struct ferry_blk_req *req)
 {
 	const struct bvec_iter none = {};
 
+	/* What the guest wrote while it had the disk without O_DIRECT may be there yet. */
+	if (unlikely(req->q->disk->file->f_mapping->nrpages)) {
+		ferry_blk_req_sync(req);
+		return;
+	}
+
 	req->error = 0;
 	atomic_set(&req->parts, 1);
 	ferry_blk_bio_init(req, &req->bio, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC, &none);

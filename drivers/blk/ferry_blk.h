@@ -204,6 +204,7 @@ bool ferry_blk_at_kick(const struct ferry_vq *vq);
 bool ferry_blk_run(struct ferry_vq *vq);
 void ferry_blk_drain(struct ferry_vq *vq, bool wait);
 void ferry_blk_req_done(struct ferry_blk_req *req, u8 status);
+void ferry_blk_req_sync(struct ferry_blk_req *req);
 void ferry_blk_req_defer(struct ferry_blk_req *req, void (*job)(struct ferry_blk_req *req));
 
 /* pace.c: in whoever serves the queue, under its mutex */

@@ -148,17 +148,6 @@ static void ferry_blk_file_rw(struct ferry_blk_req *req)
 		ferry_blk_file_moved(req, ret);
 }
 
-static void ferry_blk_file_flush_job(struct ferry_blk_req *req)
-{
-	ferry_blk_req_done(req, vfs_fsync(req->q->disk->file, 1) ? VIRTIO_BLK_S_IOERR :
-			   VIRTIO_BLK_S_OK);
-}
-
-static void ferry_blk_file_flush(struct ferry_blk_req *req)
-{
-	ferry_blk_req_defer(req, ferry_blk_file_flush_job);
-}
-
 /* Write zeroes where the file system has no better way. */
 static int ferry_blk_file_zero(const struct ferry_blk_req *req, loff_t pos, u64 bytes)
 {
@@ -215,6 +204,6 @@ static int ferry_blk_file_range(struct ferry_blk_req *req, const struct ferry_bl
 
 const struct ferry_blk_engine ferry_blk_file_engine = {
 	.rw	= ferry_blk_file_rw,
-	.flush	= ferry_blk_file_flush,
+	.flush	= ferry_blk_req_sync,
 	.range	= ferry_blk_file_range,
 };

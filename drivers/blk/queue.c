@@ -98,6 +98,21 @@ void ferry_blk_req_defer(struct ferry_blk_req *req, void (*job)(struct ferry_blk
 	queue_work(ferry_blk_of(req->q)->pool, &req->work);
 }
 
+static void ferry_blk_sync_job(struct ferry_blk_req *req)
+{
+	ferry_blk_req_done(req, vfs_fsync(req->q->disk->file, 1) ? VIRTIO_BLK_S_IOERR :
+			   VIRTIO_BLK_S_OK);
+}
+
+/**
+ * ferry_blk_req_sync - carry out a FLUSH in the pool, page cache included
+ * @req: the request
+ */
+void ferry_blk_req_sync(struct ferry_blk_req *req)
+{
+	ferry_blk_req_defer(req, ferry_blk_sync_job);
+}
+
 /* DISCARD, WRITE_ZEROES or SECURE_ERASE, in the pool. */
 static void ferry_blk_range_job(struct ferry_blk_req *req)
 {
