@@ -207,6 +207,19 @@ static void take_reads(struct blk *b, unsigned int n)
 	}
 }
 
+/* The guest breaks the queue behind them: they are still answered. */
+TEST_F(polled, in_front_of_what_is_no_request)
+{
+	const struct ring_seg bad = { BLK_AT(16), 4096 };
+
+	POLLED_INIT(self, variant);
+	add_reads(&self->b, 8, 0, 8);
+	ASSERT_EQ(0, ring_add(&self->b.g.ring[0], &bad, 1, 0, 16));
+	dev_publish(&self->b.g.dev, 0, &self->b.g.ring[0]);
+	EXPECT_EQ(1, event_wait(self->b.g.dev.err[0], DEV_PATIENCE_MS));
+	take_reads(&self->b, 8);
+}
+
 /* What the block layer joins to one request has one of them in front: not the oldest. */
 TEST_F(polled, neighbours_from_back_to_front)
 {

@@ -501,6 +501,11 @@ void ferry_blk_drain(struct ferry_vq *vq, bool wait)
 			ferry_vq_push(vq);
 		ferry_blk_leave(q);
 	} while (!llist_empty(&q->done));
+	/* Of a queue that the guest broke: nobody else completes those that are polled. */
+	if (!list_empty(&q->polled)) {
+		ferry_blk_bdev_poll(q);
+		ferry_vq_queue(vq);
+	}
 }
 
 int ferry_blk_queue_init(struct ferry_blk_queue *q)
