@@ -16,7 +16,7 @@ PACKAGES_LAB=(
 )
 PACKAGES_CHECK=(
 	ccache sparse clang clang-format libclang-rt-14-dev shellcheck groff-base
-	dmsetup xfsprogs nbd-server nbd-client mmdebstrap fdisk
+	dmsetup xfsprogs f2fs-tools nbd-server nbd-client mmdebstrap fdisk
 )
 PACKAGES_FIO=(fio)
 PACKAGES_TRIXIE=(mmdebstrap)

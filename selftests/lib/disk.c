@@ -277,6 +277,8 @@ static int disk_make_kind(struct disk *d)
 		return scsi_make(d);
 	case DISK_XFS_DIRECT:
 		return fs_make(d, "xfs", d->o.fs_mb ? d->o.fs_mb : 320);
+	case DISK_F2FS:
+		return fs_make(d, "f2fs", d->o.fs_mb ? d->o.fs_mb : 128);
 	default:
 		return fs_make(d, "ext4", d->o.fs_mb ? d->o.fs_mb : d->o.mb + 16);
 	}
@@ -293,7 +295,8 @@ static bool disk_is_wanted(enum disk_kind kind)
 	static const char *const name[] = {
 		[DISK_NULL] = "null", [DISK_LOOP] = "loop", [DISK_BLOCK_CACHED] = "cached",
 		[DISK_TMPFS] = "tmpfs", [DISK_EXT4] = "ext4", [DISK_EXT4_DIRECT] = "ext4-direct",
-		[DISK_XFS_DIRECT] = "xfs-direct", [DISK_SCSI] = "scsi",
+		[DISK_XFS_DIRECT] = "xfs-direct", [DISK_F2FS] = "f2fs",
+		[DISK_SCSI] = "scsi",
 	};
 
 	return env_lists("FERRY_TEST_DISKS", name[kind]);

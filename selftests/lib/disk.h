@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What a block back end is given in a test: memory-backed null_blk devices, loop
- * devices, files on tmpfs, ext4 and XFS, and device-mapper targets on top. Needs
- * root. Mounts live in a mount namespace of the test and end with it.
+ * devices, files on tmpfs, ext4, XFS and f2fs, and device-mapper targets on top.
+ * Needs root. Mounts live in a mount namespace of the test and end with it.
  *
  * A kernel that lacks the driver makes __disk_make() and __dm_create() fail with
  * a reason, which is one to skip.
@@ -23,6 +23,7 @@ enum disk_kind {
 	DISK_EXT4,		/* file on ext4, through the page cache */
 	DISK_EXT4_DIRECT,
 	DISK_XFS_DIRECT,
+	DISK_F2FS,		/* file on f2fs, through the page cache */
 	DISK_SCSI,		/* scsi_debug, O_DIRECT; one at a time */
 };
 
