@@ -51,8 +51,8 @@ struct ferry_blk_queue;
  * @flush: begin to make every write that is complete by now stable
  * @range: carry out one range of DISCARD, WRITE_ZEROES or SECURE_ERASE; in the pool,
  *	may block; returns 0 or -errno
- * @reaped: a read, write or flush is complete, and its payload still mapped. Returns
- *	false if it was begun anew. May be NULL
+ * @reaped: a request is complete, and its payload still mapped. Returns false if it
+ *	was begun anew. May be NULL
  *
  * Chosen once, when the disk is given. All but @range run under the queue's mutex;
  * @flush in its worker, @rw there or, with vq->at_kick and without blocking, in the

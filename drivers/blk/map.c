@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The payload of a request: guest memory pinned where it lies, or a bounce buffer
- * where the disk cannot use it so. Runs in the queue's worker, in the owner's mm,
- * under the queue's mutex; unmapping also in whoever drains the queue.
+ * where the disk cannot use it so. Runs in the queue's worker or in the thread that
+ * kicks, in the owner's mm, under the queue's mutex; unmapping also in whoever drains
+ * the queue.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>

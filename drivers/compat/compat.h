@@ -62,7 +62,7 @@ struct vhost_features_array {
 #define VHOST_GET_FORK_FROM_OWNER	_IOR(VHOST_VIRTIO, 0x85, __u8)
 #endif
 
-/* What a worker is: before 6.4 a kernel thread, see vhost_task.c. */
+/* What a worker is: before 6.10 a kernel thread, see vhost_task.c. */
 #ifdef FERRY_KTHREAD_WORKERS
 #define FERRY_FORK_OWNER	VHOST_FORK_OWNER_KTHREAD
 #else

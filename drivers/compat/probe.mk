@@ -6,7 +6,7 @@
 ferry-has = $(shell grep -qsE -- '$(2)' $(srctree)/include/$(1) && echo y)
 ferry-lacks = $(if $(call ferry-has,$(1),$(2)),,-D$(3))
 
-# 6.4: vhost_task; the signature in use came with 6.12.
+# 6.10: a vhost_task that tells of a fatal signal; without that there were some from 6.4 on.
 ifeq ($(call ferry-has,linux/sched/vhost_task.h,handle_kill),)
 FERRY_OWN_VHOST_TASK := y
 ccflags-y += -DFERRY_KTHREAD_WORKERS

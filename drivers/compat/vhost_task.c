@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vhost_task for kernels before 6.4: a kthread that uses the creator's mm and
- * runs in its cgroups. It never gets a signal, so that the owner's death does
- * not kill it: closing the file ends it. Dies with 6.1.
+ * vhost_task for kernels before 6.10, whose own, if any, do not tell of a fatal
+ * signal: a kthread that uses the creator's mm and runs in its cgroups. It never gets a
+ * signal, so that the owner's death does not kill it: closing the file ends it.
  */
 #include <linux/cgroup.h>
 #include <linux/completion.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Serving a queue: what a worker does with it, and the verbs that a back end's
- * run() is written in. Everything here runs in a worker, in the owner's mm,
- * under vq->mutex.
+ * run() is written in. Everything here runs in the owner's mm, under vq->mutex: in a
+ * worker, in the thread that kicks, and, as far as a drain needs it, in an ioctl.
  */
 #include <linux/eventfd.h>
 #include <linux/kernel.h>

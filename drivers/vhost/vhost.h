@@ -10,6 +10,7 @@
  *
  * Locks, outermost first (Documentation/locking.rst):
  *   dev->mutex   ioctls, one at a time; everything a user may configure
+ *   kicker->lock whether a queue is still there for a thread that kicked it
  *   vq->mutex    one queue: its vring, back end, eventfds; held by the worker
  *                while it serves the queue
  *   worker->lock whether a worker still lives, against its death by signal
@@ -102,8 +103,8 @@ struct ferry_vq {
  *	vq->at_kick: it does not block, serves but a little, and returns true if there is
  *	more. Called under the eventfd's lock, not under vq->mutex, and only a hint. NULL:
  *	the worker alone serves
- * @run: serve @vq for a bounded while. Called by a worker in the owner's mm,
- *	under vq->mutex, with a back end set and the ring sound. Returns whether
+ * @run: serve @vq for a bounded while. Called by a worker, or as @at_kick says, in the
+ *	owner's mm, under vq->mutex, with a back end set and the ring sound. Returns whether
  *	to be called again soon; otherwise the next kick or ferry_vq_queue()
  *	does that. May sleep.
  * @stop: take the back end off @vq. Called under dev->mutex by an ioctl or

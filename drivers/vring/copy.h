@@ -4,7 +4,7 @@
  *
  * Segments come from a memory table whose regions passed access_ok(), so the
  * copies are raw: no second range check, and no check of the kernel side
- * against its slab cache, which is page memory of known size at every caller.
+ * against its slab cache: every caller knows the size of what it hands in.
  * In the small-packet path these checks would cost more than the copy.
  *
  * Run in the owner's mm; may sleep on a page fault.

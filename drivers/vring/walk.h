@@ -22,8 +22,8 @@
 static_assert(FERRY_CHAIN_BAD_ADDR < EFAULT);
 
 /*
- * The one place where a guest address becomes a host address. An IOTLB and a
- * dirty log hook in here and in ferry_vring_complete().
+ * The one place where a guest address becomes a host address. An IOTLB would
+ * hook in here, and a dirty log in here and in ferry_vring_complete().
  */
 static __always_inline void __user *ferry_translate(struct ferry_vring *vr, u64 gpa, u64 *room)
 {

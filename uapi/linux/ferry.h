@@ -215,7 +215,7 @@ enum ferry_attr {
 	FERRY_A_POLLS,		/* u64: busy polls begun */
 	FERRY_A_POLLS_PAID,	/* u64: busy polls that found work */
 	FERRY_A_DROPS,		/* u64: packets or requests dropped */
-	FERRY_A_ERRORS,		/* u64: times the guest broke the protocol */
+	FERRY_A_ERRORS,		/* u64: times the queue was stopped for what the guest did */
 	FERRY_A_AT_KICK,	/* u64: turns in the thread that kicked */
 	__FERRY_A_MAX,
 };

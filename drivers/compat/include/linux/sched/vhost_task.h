@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* <linux/sched/vhost_task.h> for kernels before 6.4, on top of a kthread. */
+/* <linux/sched/vhost_task.h> for kernels before 6.10, on top of a kthread. */
 #ifndef FERRY_COMPAT_VHOST_TASK_H
 #define FERRY_COMPAT_VHOST_TASK_H
 
