@@ -38,6 +38,7 @@ TEST(errors_are_what_clients_know)
 {
 	EXPECT_EQ((__u32)ENOENT, ferry_p9_errno(-ENOENT));
 	EXPECT_EQ((__u32)EINTR, ferry_p9_errno(-512));
+	EXPECT_EQ((__u32)ESTALE, ferry_p9_errno(-518));
 	EXPECT_EQ((__u32)EIO, ferry_p9_errno(-524));
 	EXPECT_EQ((__u32)EIO, ferry_p9_errno(5));
 	EXPECT_EQ((__u32)EIO, ferry_p9_errno(0));

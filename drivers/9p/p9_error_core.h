@@ -11,6 +11,7 @@
 #define FERRY_P9_ERRNO_MAX	133U		/* the last that clients know */
 #define FERRY_P9_ERESTART	512U		/* of the kernel's restarts of system calls */
 #define FERRY_P9_ERESTART_LAST	516U
+#define FERRY_P9_EOPENSTALE	518U		/* of its opens: a name is out of date */
 
 /* What the client understands of a negative errno. */
 static inline __u32 ferry_p9_errno(int err)
@@ -19,6 +20,8 @@ static inline __u32 ferry_p9_errno(int err)
 
 	if (no >= FERRY_P9_ERESTART && no <= FERRY_P9_ERESTART_LAST)
 		return EINTR;
+	if (no == FERRY_P9_EOPENSTALE)
+		return ESTALE;
 	return err < 0 && no <= FERRY_P9_ERRNO_MAX ? no : EIO;
 }
 
