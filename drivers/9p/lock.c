@@ -26,6 +26,8 @@ struct ferry_9p_locker {
 	struct list_head node;		/* in fid->lockers */
 	struct ferry_9p_owner *owner;
 	unsigned int locks;		/* of the owner on this file, when it was last seen */
+	u64 start;			/* what it locked may lie from here */
+	u64 end;			/* to there, if the file system knows alone; 0: nothing */
 };
 
 static struct ferry_9p_owner *ferry_9p_owner_get(struct ferry_9p *p9, u32 proc,
@@ -99,13 +101,16 @@ out:
 
 /*
  * A lock may split others and an unlock too, so their number is counted afresh. Of an
- * owner that locks a file by several fids the same locks count several times.
+ * owner that locks a file by several fids the same locks count several times. Those that
+ * only the file system knows count as one.
  */
 static void ferry_9p_locks_count(struct ferry_9p *p9, struct ferry_9p_locker *l,
 				 struct file *file)
 {
 	unsigned int n = ferry_posix_locks(file_inode(file), l->owner);
 
+	if (!n && l->end)
+		n = 1;
 	atomic_add(n - l->locks, &p9->nr_locks);
 	l->locks = n;
 }
@@ -118,17 +123,6 @@ static void ferry_9p_locker_free(struct ferry_9p *p9, struct ferry_9p_locker *l)
 	ferry_9p_owner_put(p9, l->owner);
 	mutex_unlock(&p9->lock_mutex);
 	kfree(l);
-}
-
-/* The fid goes: so do the locks of all who locked by it. */
-void ferry_9p_locks_drop(struct ferry_9p *p9, struct ferry_9p_fid *fid)
-{
-	struct ferry_9p_locker *l, *next;
-
-	list_for_each_entry_safe(l, next, &fid->lockers, node) {
-		locks_remove_posix(fid->file, l->owner);
-		ferry_9p_locker_free(p9, l);
-	}
 }
 
 static const u8 ferry_9p_lock_types[] = {
@@ -161,6 +155,44 @@ static int ferry_9p_lock_fill(struct file_lock *fl, const struct ferry_9p_lock_a
 	fl->fl_start = a->start;
 	fl->fl_end = a->length ? a->start + a->length - 1 : OFFSET_MAX;
 	return 0;
+}
+
+/* A file system that sees to locks itself, as FUSE may, leaves no trace of them elsewhere. */
+static void ferry_9p_locker_note(struct ferry_9p_locker *l, const struct ferry_9p_lock_args *a)
+{
+	u64 end = a->length ? a->start + a->length : U64_MAX;
+
+	if (a->type != FERRY_P9_LOCK_UNLCK) {
+		l->start = l->end ? min(l->start, a->start) : a->start;
+		l->end = max(l->end, end);
+	} else if (a->start <= l->start && end >= l->end) {
+		l->end = 0;
+	}
+}
+
+/* locks_remove_posix() does nothing where it sees no lock. */
+static void ferry_9p_locker_unlock(struct ferry_9p_locker *l, struct file *file)
+{
+	const struct ferry_9p_lock_args all = { .type = FERRY_P9_LOCK_UNLCK };
+	struct file_lock fl;
+
+	if (ferry_9p_lock_fill(&fl, &all, file, l->owner))
+		return;
+	vfs_lock_file(file, F_SETLK, &fl, NULL);
+	locks_release_private(&fl);
+}
+
+/* The fid goes: so do the locks of all who locked by it. */
+void ferry_9p_locks_drop(struct ferry_9p *p9, struct ferry_9p_fid *fid)
+{
+	struct ferry_9p_locker *l, *next;
+
+	list_for_each_entry_safe(l, next, &fid->lockers, node) {
+		locks_remove_posix(fid->file, l->owner);
+		if (l->end)
+			ferry_9p_locker_unlock(l, fid->file);
+		ferry_9p_locker_free(p9, l);
+	}
 }
 
 /*
@@ -203,6 +235,8 @@ static int ferry_9p_lock_set(struct ferry_9p *p9, struct ferry_9p_fid *fid, stru
 		err = ferry_9p_lock_fill(fl, a, file, l->owner);
 		if (!err)
 			err = vfs_lock_file(file, F_SETLK, fl, NULL);
+		if (!err && file->f_op->lock)
+			ferry_9p_locker_note(l, a);
 		ferry_9p_locks_count(p9, l, file);
 		/* Processes come and go; who holds nothing any more needs no record. */
 		if (!l->locks)
