@@ -209,4 +209,16 @@ TEST_F(fuse, locks_go_with_their_fid)
 	EXPECT_EQ(before, self->fs.locks);
 }
 
+/* Nobody is told that the lock which is in his way is his own. */
+TEST_F(fuse, a_lock_of_nobody_known_has_no_process)
+{
+	ASSERT_EQ(0, have(&self->p, 1));
+	ASSERT_EQ(0, p9_call(&self->p, FERRY_P9_TGETLOCK, "41884s", P9_U64(1), P9_U64(WRLCK),
+			     P9_U64(0), P9_U64(0), P9_U64(7), "guest"));
+	EXPECT_EQ((uint64_t)WRLCK, p9_get(&self->p, 1));
+	p9_get(&self->p, 8);
+	p9_get(&self->p, 8);
+	EXPECT_EQ(0U, p9_get(&self->p, 4));
+}
+
 TEST_HARNESS_MAIN

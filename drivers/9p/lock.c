@@ -269,14 +269,18 @@ int ferry_9p_lock(struct ferry_9p_req *req)
 	return 0;
 }
 
-/* Whose lock is in the way: a process of the guest, or 0 for one of the host's. */
-static u32 ferry_9p_lock_holder(struct ferry_9p *p9, const struct file_lock *fl)
+/*
+ * Whose lock is in the way: a process of the guest, or 0 for one of the host's. A file
+ * system that was told by somebody else, as NFS and FUSE are, leaves the owner who asks.
+ */
+static u32 ferry_9p_lock_holder(struct ferry_9p *p9, const struct file_lock *fl,
+				const struct ferry_9p_owner *asks)
 {
 	struct ferry_9p_owner *o;
 
 	lockdep_assert_held(&p9->lock_mutex);
 	list_for_each_entry(o, &p9->owners, node)
-		if (o == ferry_lock_field(fl, owner))
+		if (o != asks && o == ferry_lock_field(fl, owner))
 			return o->proc;
 	return 0;
 }
@@ -297,7 +301,7 @@ static int ferry_9p_lock_test(struct ferry_9p *p9, struct file *file, struct fil
 	if (!err)
 		err = vfs_test_lock(file, fl);
 	mutex_lock(&p9->lock_mutex);
-	*holder = ferry_9p_lock_holder(p9, fl);
+	*holder = ferry_9p_lock_holder(p9, fl, owner);
 	ferry_9p_owner_put(p9, owner);
 	mutex_unlock(&p9->lock_mutex);
 	return err;
