@@ -221,4 +221,24 @@ TEST_F(fuse, a_lock_of_nobody_known_has_no_process)
 	EXPECT_EQ(0U, p9_get(&self->p, 4));
 }
 
+/* What a file system is asked when a file is closed may be given up like all else. */
+TEST_F(fuse, a_close_that_is_not_answered_is_flushed)
+{
+	struct pollfd asked = { .fd = self->fs.fd, .events = POLLIN };
+
+	/* Flushing is what it cannot do, and is not asked for a second time. */
+	ASSERT_EQ(0, have(&self->p, 1));
+	ASSERT_EQ(0, p9_clunk(&self->p, 1));
+	ASSERT_EQ(0, have(&self->p, 2));
+	__atomic_store_n(&self->fs.rest, true, __ATOMIC_RELEASE);
+	ASSERT_EQ(FERRY_P9_LOCK_SUCCESS, lock(&self->p, 2, WRLCK, 0, 100, 7));
+	self->p.tag = 10;
+	p9_send(&self->p, 0, FERRY_P9_TCLUNK, "4", P9_U64(2));
+	ASSERT_EQ(1, poll(&asked, 1, DEV_PATIENCE_MS));
+	self->p.tag = 11;
+	p9_send(&self->p, 1, FERRY_P9_TFLUSH, "2", P9_U64(10));
+	EXPECT_EQ(0, p9_recv(&self->p, DEV_PATIENCE_MS));
+	EXPECT_EQ(1, p9_recv(&self->p, DEV_PATIENCE_MS));
+}
+
 TEST_HARNESS_MAIN

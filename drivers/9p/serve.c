@@ -169,6 +169,12 @@ static int ferry_9p_call(struct ferry_9p_req *req, const struct ferry_p9_message
 	return err;
 }
 
+static void ferry_9p_req_drop_fid(struct ferry_9p_req *req)
+{
+	ferry_9p_fid_put(req->p9, req->fid);
+	req->fid = NULL;
+}
+
 /* A copy that failed in a thread that was interrupted says nothing of the memory. */
 static int ferry_9p_calm(struct ferry_9p_req *req, int err)
 {
@@ -214,10 +220,13 @@ bool ferry_9p_serve(struct ferry_9p_req *req)
 		err = ferry_9p_placed(p9, req->fid);
 	if (!err)
 		err = ferry_9p_call(req, m);
-	if (req->thread)
-		err = ferry_9p_calm(req, err);
 	if (err == FERRY_9P_LATER)
 		return false;
+	if (req->thread) {
+		/* Its file may be closed with it, which may wait like anything else. */
+		ferry_9p_req_drop_fid(req);
+		err = ferry_9p_calm(req, err);
+	}
 	ferry_9p_answer(req, err);
 	return true;
 }
@@ -267,8 +276,5 @@ void ferry_9p_answer(struct ferry_9p_req *req, int err)
 		req->fault = true;
 	if (req->fault)
 		req->len = 0;
-	if (req->fid) {
-		ferry_9p_fid_put(p9, req->fid);
-		req->fid = NULL;
-	}
+	ferry_9p_req_drop_fid(req);
 }
