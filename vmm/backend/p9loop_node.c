@@ -18,6 +18,9 @@
 
 #include "p9loop_server.h"
 
+/* What the kernel puts behind the path of a name that is gone. */
+#define NODE_GONE	" (deleted)"
+
 #define NODE_RESOLVE	(RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
 
 struct p9loop_name p9loop_name(int fd)
@@ -295,6 +298,37 @@ int p9loop_place(struct p9loop_req *req, const struct p9loop_node *node,
 	return err ?: back;
 }
 
+/*
+ * Whether a name that is gone was in the export: the file may have another. On a mount of
+ * our own a path does not tell which root it begins at, so it has to lead to the directory
+ * where the file was found.
+ */
+static int node_gone_inside(struct p9loop_req *req, const struct p9loop_node *node)
+{
+	char text[PATH_MAX], *path;
+	struct p9loop_place place;
+	size_t len, gone = strlen(NODE_GONE);
+	int err;
+
+	path = node_path(req, node, text, &err);
+	if (!path)
+		return err;
+	len = strlen(path);
+	if (len <= gone || strcmp(path + len - gone, NODE_GONE))
+		return -ESTALE;
+	path[len - gone] = 0;
+	err = node_place_told(req, node, path, &place);
+	if (err)
+		return err == -ENOENT ? -ESTALE : err;
+	if (req->s->ex.detached && (!node->from || node->from->ino != place.dir->ino ||
+				    node->from->dev != place.dir->dev))
+		err = -ESTALE;
+	else if (!p9loop_is_root(req->s, place.dir))
+		err = node_dir_inside(req->s, place.dir);
+	p9loop_node_put(place.dir);
+	return err;
+}
+
 static int node_file_inside(struct p9loop_req *req, const struct p9loop_node *node)
 {
 	struct p9loop_place place;
@@ -305,10 +339,10 @@ static int node_file_inside(struct p9loop_req *req, const struct p9loop_node *no
 	if (!statx(node->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) &&
 	    !st.stx_nlink)
 		return 0;
-	err = p9loop_place(req, node, &place);
+	err = node_place_own(req, node, &place);
 	if (!err)
 		p9loop_node_put(place.dir);
-	return err == -ENOENT ? -ESTALE : err;
+	return err == -ENOENT ? node_gone_inside(req, node) : err;
 }
 
 int p9loop_inside(struct p9loop_req *req, const struct p9loop_node *node)
@@ -318,9 +352,7 @@ int p9loop_inside(struct p9loop_req *req, const struct p9loop_node *node)
 
 	if (p9loop_is_root(req->s, node))
 		return 0;
-	if (!p9loop_is_dir(node))
-		return node_file_inside(req, node);
-	if (req->s->ex.detached) {
+	if (p9loop_is_dir(node) && req->s->ex.detached) {
 		err = node_dir_inside(req->s, node);
 		if (err != -EACCES)
 			return err;
@@ -328,7 +360,8 @@ int p9loop_inside(struct p9loop_req *req, const struct p9loop_node *node)
 	/* Where it lies does not depend on who asks. */
 	err = p9loop_become_own(req->t);
 	if (!err)
-		err = node_dir_inside(req->s, node);
+		err = p9loop_is_dir(node) ? node_dir_inside(req->s, node) :
+					    node_file_inside(req, node);
 	back = p9loop_become_ident(req->t, &as);
 	return err ?: back;
 }

@@ -151,6 +151,44 @@ TEST_F(place, files_that_are_moved_out_are_out)
 	EXPECT_TRUE(export_holds(export_path("export/outside/f"), "another"));
 }
 
+/* The name that a file was found by is gone, and it has another. */
+TEST_F(place, one_of_two_names_goes)
+{
+	char name[256] = {};
+	struct p9_stat st;
+
+	memset(name, 'n', 255);
+	ASSERT_EQ(0, mkdir(export_path("export/d"), 0755));
+	export_write(export_path("export/d/%s", name), "f");
+	ASSERT_EQ(0, link(export_path("export/d/%s", name), export_path("export/other")));
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "d"));
+	ASSERT_EQ(0, p9_walk(&self->p, 1, 2, name));
+	ASSERT_EQ(0, p9_walk(&self->p, 2, 3, NULL));
+	ASSERT_EQ(0, p9_walk(&self->p, 2, 4, NULL));
+	ASSERT_EQ(0, p9_unlinkat(&self->p, 1, name, 0));
+	EXPECT_EQ(0, p9_setattr(&self->p, 2, FERRY_P9_SET_MODE, 0640, 0, 0, 0));
+	EXPECT_EQ(0, p9_lopen(&self->p, 2, FERRY_P9_O_RDWR));
+	ASSERT_EQ(0, p9_getattr(&self->p, 2, &st));
+	EXPECT_EQ(0640U, st.mode & 0777);
+	/* It is to be found by no name, and not where its directory is not. */
+	EXPECT_EQ(-ENOENT, remove_fid(&self->p, 4));
+	ASSERT_EQ(0, rename(export_path("export/d"), export_path("outside/d")));
+	EXPECT_EQ(-ESTALE, p9_lopen(&self->p, 3, FERRY_P9_O_RDWR));
+}
+
+/* Likewise, but it was moved out before, to where a path leads from the wrong root. */
+TEST_F(place, one_of_two_names_goes_outside)
+{
+	ASSERT_EQ(0, mkdir(export_path("export/outside"), 0755));
+	export_write(export_path("export/f"), "f");
+	ASSERT_EQ(0, link(export_path("export/f"), export_path("outside/other")));
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	ASSERT_EQ(0, rename(export_path("export/f"), export_path("outside/f")));
+	ASSERT_EQ(0, unlink(export_path("outside/f")));
+	EXPECT_EQ(-ESTALE, p9_lopen(&self->p, 1, FERRY_P9_O_RDWR));
+	EXPECT_NE(0, p9_call(&self->p, FERRY_P9_TLINK, "44s", P9_U64(0), P9_U64(1), "l"));
+}
+
 TEST_F(place, deeper_than_any_path)
 {
 	const unsigned int depth = 60;
