@@ -142,6 +142,22 @@ TEST_F(legacy, files)
 	EXPECT_NE(0, access(export_path("export/f"), F_OK));
 }
 
+TEST_F(legacy, an_open_file_without_a_place)
+{
+	struct old_stat st;
+
+	ASSERT_EQ(0, create(&self->p, 1, "f", 0640, FERRY_P9_ORDWR, ""));
+	ASSERT_EQ(5, p9_write(&self->p, 1, 0, "hello", 5));
+	ASSERT_EQ(0, unlink(export_path("export/f")));
+	ASSERT_EQ(0, old_stat(&self->p, 1, &st));
+	EXPECT_STREQ("f", st.name);
+	EXPECT_EQ(5U, st.length);
+	ASSERT_EQ(0, create(&self->p, 2, "g", 0640, FERRY_P9_ORDWR, ""));
+	ASSERT_EQ(0, rename(export_path("export/g"), export_path("outside/g")));
+	ASSERT_EQ(0, old_stat(&self->p, 2, &st));
+	EXPECT_STREQ("g", st.name);
+}
+
 TEST_F(legacy, changes)
 {
 	struct old_stat st;

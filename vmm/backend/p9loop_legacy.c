@@ -38,25 +38,42 @@ int p9loop_put_stat(struct p9loop_server *s, struct ferry_p9_enc *e,
 	return ferry_p9_put_stat(e, &st, s->dialect);
 }
 
+/* What is no more where it was, but open, goes by the name that it was found by. */
+static int legacy_name(struct p9loop_req *req, const struct p9loop_node *node,
+		       struct p9loop_entry *name)
+{
+	struct p9loop_place place;
+	int err;
+
+	*name = (struct p9loop_entry){ "/" };
+	if (p9loop_is_root(req->s, node))
+		return 0;
+	err = p9loop_place(req, node, &place);
+	if (!err) {
+		*name = place.name;
+		p9loop_node_put(place.dir);
+	} else if ((err == -ENOENT || err == -ESTALE) && node->name &&
+		   strlen(node->name) <= FERRY_P9_NAME_MAX) {
+		strcpy(name->s, node->name);
+		err = 0;
+	}
+	return err;
+}
+
 int p9loop_legacy_stat(struct p9loop_req *req)
 {
 	const struct p9loop_node *node = req->fid->node;
-	struct p9loop_place place = { .name.s = "/" };
 	struct ferry_p9_enc *e = &req->enc, n;
-	int err = 0;
+	struct p9loop_entry name;
+	int err = legacy_name(req, node, &name);
 
-	if (!p9loop_is_root(req->s, node))
-		err = p9loop_place(req, node, &place);
-	if (err)
-		return err;
-	if (place.dir)
-		p9loop_node_put(place.dir);
-	err = p9loop_reply_room(req, 2 + FERRY_P9_STAT_MAX);
+	if (!err)
+		err = p9loop_reply_room(req, 2 + FERRY_P9_STAT_MAX);
 	if (err)
 		return err;
 	n = *e;
 	ferry_p9_put(e, 0, 2);
-	err = p9loop_put_stat(req->s, e, node, place.name.s);
+	err = p9loop_put_stat(req->s, e, node, name.s);
 	if (!err)
 		ferry_p9_put(&n, e->done - 2, 2);
 	return err;
