@@ -208,9 +208,11 @@ static int create_answer(struct p9loop_req *req, struct p9loop_new *new)
 	if (err)
 		return err;
 	err = p9loop_stat(req->s, made, &st);
-	p9loop_node_put(made);
-	if (!err)
+	if (err)
+		create_undo(req->fid->node, p9loop_entry(&req->m.s[0]).s, made);
+	else
 		p9loop_put_qid(req->s, &req->enc, &st);
+	p9loop_node_put(made);
 	return err;
 }
 
