@@ -155,6 +155,28 @@ TEST_F(model, passthrough_gives_users_their_own_rights)
 	EXPECT_EQ(0, p9_setattr(&self->p, 3, FERRY_P9_SET_MODE, 0600, 0, 0, 0));
 }
 
+/* The guest knows his groups; on the host he is in none. */
+TEST_F(model, an_owner_sets_the_group_id_bit)
+{
+	struct stat host;
+
+	p9_open(&self->p, export_dir(), FERRY_9P_MODEL_PASSTHROUGH, 0);
+	export_write(export_path("export/f"), "f");
+	ASSERT_EQ(0, chown(export_path("export/f"), 1000, 4242));
+	ASSERT_EQ(0, p9_attach(&self->p, 1, 1000));
+	ASSERT_EQ(0, p9_walk(&self->p, 1, 2, "f"));
+	ASSERT_EQ(0, p9_setattr(&self->p, 2, FERRY_P9_SET_MODE, 02750, 0, 0, 0));
+	ASSERT_EQ(0, stat(export_path("export/f"), &host));
+	EXPECT_EQ(S_IFREG | 02750, (int)host.st_mode);
+	/* Others are in its group no more than before, and he in no other. */
+	ASSERT_EQ(0, p9_attach(&self->p, 3, 1001));
+	ASSERT_EQ(0, p9_walk(&self->p, 3, 4, "f"));
+	EXPECT_EQ(-EPERM, p9_setattr(&self->p, 4, FERRY_P9_SET_MODE, 02777, 0, 0, 0));
+	EXPECT_EQ(-EACCES, p9_lopen(&self->p, 4, FERRY_P9_O_RDONLY));
+	ASSERT_EQ(0, p9_walk(&self->p, 1, 5, "f"));
+	EXPECT_EQ(-EPERM, p9_setattr(&self->p, 5, FERRY_P9_SET_GID, 0, 0, 4243, 0));
+}
+
 TEST_F(model, guest_checks_leave_rights_to_the_guest)
 {
 	p9_open(&self->p, export_dir(), FERRY_9P_MODEL_PASSTHROUGH, FERRY_9P_F_GUEST_CHECKS);
@@ -197,6 +219,13 @@ TEST_F(model, root_is_squashed)
 	ASSERT_EQ(0, stat(export_path("export/open/d"), &host));
 	EXPECT_EQ(65534U, host.st_uid);
 	EXPECT_EQ(65533U, host.st_gid);
+	/* Root's group is none that anybody is in. */
+	ASSERT_EQ(0, chown(export_path("export/root"), 1000, 0));
+	ASSERT_EQ(0, p9_attach(&self->p, 3, 1000));
+	ASSERT_EQ(0, p9_walk(&self->p, 3, 4, "root"));
+	EXPECT_EQ(0, p9_setattr(&self->p, 4, FERRY_P9_SET_MODE, 02755, 0, 0, 0));
+	ASSERT_EQ(0, stat(export_path("export/root"), &host));
+	EXPECT_EQ(S_IFREG | 0755, (int)host.st_mode);
 }
 
 TEST_F(model, all_are_squashed)

@@ -179,6 +179,39 @@ static int ferry_9p_change_host(struct ferry_9p *p9, const struct path *path, st
 	return err;
 }
 
+/* A set-group-id bit of a guest user's, which stays only with who is in the file's group. */
+static bool ferry_9p_sets_sgid(const struct ferry_9p *p9, const struct ferry_9p_fid *fid,
+			       const struct iattr *attr)
+{
+	return p9->export->model == FERRY_9P_MODEL_PASSTHROUGH && fid->uid &&
+	       (attr->ia_valid & ATTR_MODE) && (attr->ia_mode & S_ISGID) &&
+	       !(attr->ia_valid & (ATTR_UID | ATTR_GID));
+}
+
+/*
+ * Which groups a user is in the guest knows, who has judged the change; it could as well
+ * have the file made in that group. Have the user be in it, as far as it is not squashed.
+ */
+static int ferry_9p_change_in_group(struct ferry_9p *p9, struct ferry_9p_fid *fid,
+				    struct iattr *attr)
+{
+	const struct path *path = &fid->path;
+	vfsgid_t vfsgid = i_gid_into_vfsgid(mnt_idmap(path->mnt), d_inode(path->dentry));
+	u32 uid = fid->uid, gid = ferry_9p_gid_out(p9, vfsgid_into_kgid(vfsgid));
+	const struct cred *cred, *old;
+	int err;
+
+	ferry_9p_squash(p9->export, &uid, &gid);
+	err = ferry_9p_cred_get(p9, uid, gid, &cred, NULL);
+	if (err)
+		return err;
+	old = override_creds(cred);
+	err = ferry_9p_change_host(p9, path, attr, 0, 0);
+	revert_creds(old);
+	put_cred(cred);
+	return err;
+}
+
 /**
  * ferry_9p_change - change attributes other than the size
  * @p9: the device
@@ -209,6 +242,8 @@ int ferry_9p_change(struct ferry_9p *p9, struct ferry_9p_fid *fid, struct iattr 
 	}
 	if (p9->export->model == FERRY_9P_MODEL_PASSTHROUGH)
 		ferry_9p_squash(p9->export, &uid, &gid);
+	if (ferry_9p_sets_sgid(p9, fid, attr))
+		return ferry_9p_change_in_group(p9, fid, attr);
 	if (p9->export->model != FERRY_9P_MODEL_NONE || !(attr->ia_valid & (ATTR_UID | ATTR_GID)))
 		return ferry_9p_change_host(p9, &fid->path, &own, uid, gid);
 	/* In none an owner that cannot be had is none of the guest's worries. */

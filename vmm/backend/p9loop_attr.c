@@ -132,6 +132,37 @@ static int attr_change_host(const struct p9loop_node *node, const struct p9loop_
 	return err;
 }
 
+/* A set-group-id bit of a guest user's, which stays only with who is in the file's group. */
+static bool attr_sets_sgid(const struct p9loop_export *ex, const struct p9loop_fid *fid,
+			   const struct p9loop_change *c)
+{
+	return ex->model == FERRY_9P_MODEL_PASSTHROUGH && fid->uid &&
+	       (c->valid & FERRY_P9_SET_MODE) && (c->mode & S_ISGID) && !(c->valid & ATTR_OWNER);
+}
+
+/*
+ * Which groups a user is in the guest knows, who has judged the change; it could as well
+ * have the file made in that group. Have the user be in it, as far as it is not squashed.
+ */
+static int attr_change_in_group(struct p9loop_req *req, const struct p9loop_fid *fid,
+				const struct p9loop_change *c)
+{
+	struct p9loop_ident as = req->t->now;
+	u32 uid = fid->uid, gid;
+	struct statx st;
+	int err, back;
+
+	if (statx(fid->node->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_GID, &st))
+		return -errno;
+	gid = st.stx_gid;
+	p9loop_squash(&req->s->ex, &uid, &gid);
+	err = p9loop_become(req->t, uid, gid, false);
+	if (!err)
+		err = attr_change_host(fid->node, c);
+	back = p9loop_become_ident(req->t, &as);
+	return err ?: back;
+}
+
 /* Change attributes other than the size. */
 int p9loop_change(struct p9loop_req *req, struct p9loop_fid *fid, const struct p9loop_change *c)
 {
@@ -150,6 +181,8 @@ int p9loop_change(struct p9loop_req *req, struct p9loop_fid *fid, const struct p
 	}
 	if (ex->model == FERRY_9P_MODEL_PASSTHROUGH)
 		p9loop_squash(ex, &own.uid, &own.gid);
+	if (attr_sets_sgid(ex, fid, c))
+		return attr_change_in_group(req, fid, c);
 	if (ex->model != FERRY_9P_MODEL_NONE || !(c->valid & ATTR_OWNER))
 		return attr_change_host(fid->node, &own);
 	/* In none an owner that cannot be had is none of the guest's worries. */
