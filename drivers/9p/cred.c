@@ -2,7 +2,8 @@
 /*
  * Whose rights a request has. In passthrough each guest user has credentials of its
  * own: the owner's with another fsuid and fsgid, no supplementary groups and, unless
- * the user is 0, no capabilities. They are made once and kept by (uid, gid).
+ * the user is 0, no capabilities; with FERRY_9P_F_GUEST_CHECKS those by which the owner
+ * passes over mode bits are left to all. They are made once and kept by (uid, gid).
  *
  * Any thread that serves requests; takes p9->cred_lock.
  */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Tlopen and Tlcreate. Only regular files and directories are opened, by flags of a
- * list, and never in a way that could wait for somebody else. Any thread that serves
- * requests, with the rights of the fid's user; takes fid->mutex.
+ * list, and without waiting for anybody but who has a lease, which the worker leaves to
+ * the pool. Any thread that serves requests, with the rights of the fid's user; takes
+ * fid->mutex.
  */
 #include <linux/file.h>
 #include <linux/mount.h>

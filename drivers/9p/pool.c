@@ -7,8 +7,9 @@
  *
  * A thread that waits for somebody else is woken by a fatal signal of ours, when its
  * request is flushed or the device closed: who waits for a network or a process then gives
- * up, as if it were a program that was killed. A file system that may keep silent gets as
- * many threads as there are requests, so that none waits for one that is not answered.
+ * up where a program that was killed would, also in the close of a file that goes with the
+ * request. For a file system that may keep silent there are as many threads as requests, as
+ * far as they can be had, so that none waits for one that is not answered.
  */
 #include <linux/cgroup.h>
 #include <linux/fs_struct.h>
