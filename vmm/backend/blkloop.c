@@ -89,6 +89,7 @@ static void blkloop_set_disk(struct blkloop *bl, const struct ferry_blk_backend 
 		.fd = disk->fd,
 		.block = !fstat(disk->fd, &st) && S_ISBLK(st.st_mode),
 		.flags = disk->flags,
+		.align = bl->align,
 		.lifetime = disk->lifetime,
 		.limits = {
 			.features = bl->v->acked,
@@ -102,7 +103,6 @@ static void blkloop_set_disk(struct blkloop *bl, const struct ferry_blk_backend 
 		},
 	};
 	memcpy(d->serial, disk->serial, sizeof(d->serial));
-	blkloop_alignment(d->fd, &d->mem_mask, &d->len_mask);
 }
 
 static void blkloop_order(struct blkloop *bl, enum blkloop_order order)
@@ -145,13 +145,14 @@ static int blkloop_start_queue(struct blkloop *bl, const struct virtq *vq)
 }
 
 int blkloop_start(struct blkloop *bl, struct virtio_dev *v,
-		  const struct ferry_blk_backend *disk)
+		  const struct ferry_blk_backend *disk, struct blkloop_align align)
 {
 	unsigned int i;
 	int ret = 0;
 
 	bl->v = v;
 	bl->order = BLKLOOP_RUN;
+	bl->align = align;
 	blkloop_set_disk(bl, disk);
 	bl->queue = calloc(v->n_queues, sizeof(*bl->queue));
 	bl->ranges = blkloop_ranges_create(&bl->disk, &bl->m->threads);

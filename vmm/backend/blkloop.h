@@ -10,12 +10,17 @@
 struct blkloop_queue;
 struct blkloop_ranges;
 
+/* What direct I/O wants of addresses and of lengths: bits that are 0; none if anything goes. */
+struct blkloop_align {
+	u32 mem_mask, len_mask;
+};
+
 /* What requests are judged and carried out by. */
 struct blkloop_disk {
 	int fd;
 	bool block;			/* a block device, not a file */
 	u32 flags;			/* FERRY_BLK_F_* */
-	u32 mem_mask, len_mask;		/* of what direct I/O wants to be aligned, or 0 */
+	struct blkloop_align align;
 	u8 serial[FERRY_BLK_SERIAL];
 	struct ferry_blk_lifetime lifetime;
 	struct ferry_blk_limits limits;
@@ -42,6 +47,7 @@ struct blkloop {
 
 	/* Changes only while every thread is held: see @parked. */
 	struct blkloop_disk disk;
+	struct blkloop_align align;	/* of the disk, whatever else of it changes */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -58,12 +64,15 @@ int blkloop_probe(struct ferry_blk_backend *disk, struct error *e);
 /* Ask sysfs how worn the disk is, and set the flag if it is one that tells. */
 void blkloop_probe_lifetime(struct ferry_blk_backend *disk);
 
+/* What @fd wants, for blkloop_start(). It looks at files that a sandbox hides: ask before. */
+struct blkloop_align blkloop_probe_align(int fd);
+
 /* Bytes of a regular file or a block device, or 0. */
 u64 blkloop_file_size(int fd);
 
 /* As vhost_blk_start(), vhost_blk_update() and vhost_blk_stop(). */
 int blkloop_start(struct blkloop *bl, struct virtio_dev *v,
-		  const struct ferry_blk_backend *disk);
+		  const struct ferry_blk_backend *disk, struct blkloop_align align);
 int blkloop_update(struct blkloop *bl, const struct ferry_blk_backend *disk);
 void blkloop_stop(struct blkloop *bl);
 

@@ -134,31 +134,28 @@ static u32 probe_dio_default(int fd)
 	return probe_queue(st.st_dev, "logical_block_size") ?: FERRY_BLK_SECTOR;
 }
 
-void blkloop_alignment(int fd, u32 *mem_mask, u32 *len_mask)
+struct blkloop_align blkloop_probe_align(int fd)
 {
 	u32 mem, offset;
 
-	*mem_mask = 0;
-	*len_mask = 0;
 	if (!(fcntl(fd, F_GETFL) & O_DIRECT))
-		return;
+		return (struct blkloop_align){ 0 };
 	if (!probe_dio_align(fd, &mem, &offset)) {
 		offset = probe_dio_default(fd);
 		mem = offset;
 	}
-	*mem_mask = mem - 1;
-	*len_mask = offset - 1;
+	return (struct blkloop_align){ mem - 1, offset - 1 };
 }
 
 /* The smallest block size that never needs more read than is asked for. */
 static u32 probe_block_size(int fd)
 {
-	u32 mem_mask, len_mask;
+	u32 len_mask;
 	int block;
 
 	if (probe_is_block(fd) && !ioctl(fd, BLKSSZGET, &block))
 		return block;
-	blkloop_alignment(fd, &mem_mask, &len_mask);
+	len_mask = blkloop_probe_align(fd).len_mask;
 	return len_mask + 1 > FERRY_BLK_SECTOR ? len_mask + 1 : FERRY_BLK_SECTOR;
 }
 

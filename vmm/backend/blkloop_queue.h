@@ -87,7 +87,4 @@ void blkloop_ranges_destroy(struct blkloop_ranges *s);
 /* Carry out r->ranges and hand it back by q->done; a negative errno if it cannot. */
 int blkloop_ranges_add(struct blkloop_ranges *s, struct blkloop_req *r);
 
-/* What direct I/O wants of addresses and of lengths; 0 if anything goes. */
-void blkloop_alignment(int fd, u32 *mem_mask, u32 *len_mask);
-
 #endif /* FERRY_VMM_BACKEND_BLKLOOP_QUEUE_H */

@@ -125,7 +125,7 @@ void blkloop_req_moved(struct blkloop_req *r, int res)
 	if (r->bounce.iov_base && r->op == FERRY_BLK_READ)
 		virtio_iov_write(r->iov, r->n, 0, r->bounce.iov_base, res);
 	req_advance(r, res);
-	if (r->left && (!res || r->pos & r->q->bl->disk.len_mask)) {
+	if (r->left && (!res || r->pos & r->q->bl->disk.align.len_mask)) {
 		req_finish(r, req_past_end(r) ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 		return;
 	}
@@ -138,7 +138,7 @@ void blkloop_req_moved(struct blkloop_req *r, int res)
 /* Whether direct I/O takes the payload as the guest placed it. */
 static bool req_aligned(const struct blkloop_req *r)
 {
-	const struct blkloop_disk *d = &r->q->bl->disk;
+	const struct blkloop_align *a = &r->q->bl->disk.align;
 	u64 bits_mem = 0, bits_len = 0;
 	unsigned int i;
 
@@ -146,7 +146,7 @@ static bool req_aligned(const struct blkloop_req *r)
 		bits_mem |= (uintptr_t)r->iov[i].iov_base;
 		bits_len |= r->iov[i].iov_len;
 	}
-	return !(bits_mem & d->mem_mask) && !(bits_len & d->len_mask);
+	return !(bits_mem & a->mem_mask) && !(bits_len & a->len_mask);
 }
 
 /* The payload's pieces: @bytes from @off of @n pieces; -ENOMEM if they are too many. */

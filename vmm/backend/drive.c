@@ -99,6 +99,8 @@ static int drive_probe(void *backend, struct ferry_blk_backend *disk, struct err
 		      (cfg->cache.no_flush ? FERRY_BLK_F_NO_FLUSH : 0) |
 		      (cfg->discard ? 0 : FERRY_BLK_F_NO_UNMAP);
 	blkloop_probe_lifetime(disk);
+	/* Also where the kernel serves it: see drive_fall_back(), when no file can be opened. */
+	d->align = blkloop_probe_align(d->fd);
 	if (cfg->vhost != TRI_OFF) {
 		ret = drive_probe_vhost(d, disk, e);
 		if (ret && drive_insists(cfg))
@@ -154,12 +156,12 @@ static int drive_start(void *backend, struct virtio_dev *v, const struct ferry_b
 	d->disk = *disk;
 	d->paused = false;
 	if (!d->use_vhost)
-		return blkloop_start(&d->loop, v, disk);
+		return blkloop_start(&d->loop, v, disk, d->align);
 	ret = vhost_blk_start(&d->vhost, v, disk, d->cfg->poll_us);
 	if (!ret)
 		return 0;
 	ret = drive_fall_back(d, ret);
-	return ret ?: blkloop_start(&d->loop, v, disk);
+	return ret ?: blkloop_start(&d->loop, v, disk, d->align);
 }
 
 static int drive_set_disk(struct drive *d)

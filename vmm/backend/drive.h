@@ -54,6 +54,7 @@ struct drive {
 	bool use_vhost;
 	struct vhost vhost;
 	struct blkloop loop;
+	struct blkloop_align align;	/* of direct I/O, for @loop */
 	struct ferry_blk_backend disk;	/* while started */
 	bool paused;
 };

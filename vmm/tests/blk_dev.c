@@ -81,7 +81,7 @@ static int blk_stand_backend(struct blk_stand *s, struct ferry_blk_backend *b)
 	b->capacity = wanted ?: b->capacity;
 	if (s->running)
 		return blkloop_update(&s->bl, b);
-	ret = blkloop_start(&s->bl, &s->s.v, b);
+	ret = blkloop_start(&s->bl, &s->s.v, b, blkloop_probe_align(b->fd));
 	s->running = !ret;
 	return ret;
 }
