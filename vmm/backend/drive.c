@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "drive_open.h"
+#include "image_lock.h"
 
 int drive_init(struct drive *d, struct machine *m, const struct drive_config *cfg,
 	       drive_warn warn, struct error *e)
@@ -58,10 +59,12 @@ void drive_destroy(struct drive *d)
 		return;
 	vhost_destroy(&d->vhost);
 	blkloop_destroy(&d->loop);
-	if (d->image.fd >= 0)
+	if (d->image.fd >= 0) {
 		image_close(&d->image);
-	else if (d->fd >= 0)
+	} else if (d->fd >= 0) {
+		image_unlock(d->fd);
 		close(d->fd);
+	}
 	d->m = NULL;
 }
 

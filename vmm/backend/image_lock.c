@@ -4,8 +4,8 @@
  *	it may do (from 100) and another for each that he forbids to all others (from
  *	200). Each user holds read locks on the bytes that are his, then looks whether
  *	somebody holds the opposite of one of them.
- * Threads: main, before the guest runs.
- * Locks: open-file-description locks, which go with the descriptor.
+ * Threads: main.
+ * Locks: open-file-description locks, which go with the descriptor at the latest.
  */
 #include "image_lock.h"
 
@@ -86,4 +86,11 @@ int image_lock(int fd, const struct image_lock *l, struct error *e)
 			ret = lock_check(fd, IMAGE_DOES + i, l, lock_shared_name[i], e);
 	}
 	return ret;
+}
+
+void image_unlock(int fd)
+{
+	struct flock f = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	fcntl(fd, F_OFD_SETLK, &f);
 }

@@ -12,7 +12,10 @@ struct image_lock {
 	bool share;		/* others may write as well */
 };
 
-/* Held until @fd, and every copy of it, is closed. */
+/* Held until image_unlock(), or until @fd, and every copy of it, is closed. */
 int image_lock(int fd, const struct image_lock *l, struct error *e);
+
+/* Let go now: the kernel may have copies that it closes in its own time, those of io_uring. */
+void image_unlock(int fd);
 
 #endif /* FERRY_VMM_BACKEND_IMAGE_LOCK_H */

@@ -274,6 +274,24 @@ TEST_F(seen, writers_keep_others_out_and_readers_share)
 	EXPECT_LE(0, lock(g, true, false));
 }
 
+/* Its threads' rings have the file open for as long as the kernel takes to let go of them. */
+TEST_F(seen, the_image_is_free_once_its_disk_is_gone)
+{
+	const struct blk_rig_options o = { .bytes = DISK };
+	struct blk_rig *g = &self->g;
+	int fd;
+
+	ASSERT_EQ(0, plug(self, &o)) TH_LOG("%s", g->e.text);
+	EXPECT_GT(0, lock(g, true, false));
+	virtio_pci_destroy(&self->pci);
+	self->bar = 0;
+	blk_destroy(&g->b);
+	drive_destroy(&g->drive);
+	fd = lock(g, true, false);
+	EXPECT_LE(0, fd) TH_LOG("%s", g->e.text);
+	close(fd);
+}
+
 /* Whether QEMU's own program gets at the image. */
 static bool qemu_io(struct blk_rig *g, const char *how, const char *command)
 {
