@@ -151,7 +151,8 @@ static int sandbox_add_rules(scmp_filter_ctx ctx, enum thread_kind kind, u32 use
 			continue;
 		if (r->uses && !(r->uses & uses))
 			continue;
-		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->call, !!r->arg.op, &r->arg);
+		ret = seccomp_rule_add_array(ctx, r->err ? SCMP_ACT_ERRNO(r->err) : SCMP_ACT_ALLOW,
+					     r->call, !!r->arg.op, &r->arg);
 	}
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, SANDBOX_END, 0);

@@ -6,6 +6,7 @@
  */
 #include "sandbox_rules.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sched.h>
@@ -115,6 +116,9 @@ static const struct sandbox_rule rules[] = {
 	{ SCMP_SYS(sendmsg), K(USER_NET) }, { SCMP_SYS(recvmsg), K(USER_NET) },
 	{ SCMP_SYS(ioctl), K(USER_NET), 0, IS(1, FIONREAD) },
 	{ SCMP_SYS(ioctl), K(USER_NET), 0, IS(1, FIONBIO) },
+	/* The interface of a name server, "fe80::1%eth0": the C library asks on any socket. */
+	{ SCMP_SYS(socket), K(USER_NET), 0, IS(0, AF_UNIX), EAFNOSUPPORT },
+	{ SCMP_SYS(ioctl), K(USER_NET), 0, IS(1, SIOCGIFINDEX) },
 	/* resolv.conf, and files of tftp=. */
 	{ SCMP_SYS(openat), K(USER_NET), 0, READ_ONLY },
 	{ SCMP_SYS(newfstatat), K(USER_NET) }, { SCMP_SYS(sysinfo), K(USER_NET) },

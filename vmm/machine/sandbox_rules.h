@@ -13,11 +13,13 @@
  * @kinds: THREAD_* bits
  * @uses: only if one of these SANDBOX_* is in use; 0: always
  * @arg: what an argument must be; none if its op is 0
+ * @err: how it fails; 0: it is made
  */
 struct sandbox_rule {
 	int call;
 	u32 kinds, uses;
 	struct scmp_arg_cmp arg;
+	u16 err;
 };
 
 const struct sandbox_rule *sandbox_rule_at(size_t i);

@@ -4,6 +4,7 @@
  * the program. Each case runs in a child, which cannot come back from it.
  */
 #include <fcntl.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 #include <sched.h>
 #include <signal.h>
@@ -160,6 +161,24 @@ static void act_ioctl(void)
 	syscall(SYS_ioctl, 0, SIOCGIFINDEX, 0);
 }
 
+static void act_ioctl_change(void)
+{
+	syscall(SYS_ioctl, 0, SIOCSIFFLAGS, 0);
+}
+
+/* As libslirp does with a name server that has one. */
+static void act_interface(void)
+{
+	if (!if_nametoindex("lo"))
+		_exit(103);
+}
+
+static void act_unix_socket(void)
+{
+	if (syscall(SYS_socket, AF_UNIX, SOCK_DGRAM, 0) >= 0)
+		_exit(104);
+}
+
 static void act_seccomp(void)
 {
 	syscall(SYS_seccomp, 2, 0, NULL);
@@ -255,8 +274,11 @@ TEST_F(sandbox, a_thread_does_what_its_kind_does)
 		{ THREAD_VCPU, act_socket, false }, { THREAD_9P, act_socket, false },
 		{ THREAD_MAIN, act_socket, false },
 		{ THREAD_VCPU, act_ioctl, true }, { THREAD_NET, act_ioctl, false },
-		{ THREAD_BLK, act_ioctl, false }, { THREAD_USER_NET, act_ioctl, false },
-		{ THREAD_9P, act_ioctl, false },
+		{ THREAD_BLK, act_ioctl, false }, { THREAD_9P, act_ioctl, false },
+		{ THREAD_USER_NET, act_ioctl_change, false },
+		{ THREAD_USER_NET, act_interface, true },
+		{ THREAD_USER_NET, act_unix_socket, true },
+		{ THREAD_VCPU, act_unix_socket, false }, { THREAD_BLK, act_unix_socket, false },
 		{ THREAD_MAIN, act_sort, true }, { THREAD_VCPU, act_sort, true },
 		{ THREAD_VCPU, act_clock, true },
 		{ THREAD_VCPU, act_seccomp, false }, { THREAD_9P, act_seccomp, false },
