@@ -99,7 +99,6 @@ static int nbd_netlink_open(struct nbd_netlink *nl, struct error *e)
 		nbd_netlink_close(nl);
 		return error_set(e, EIO, "could not open netlink: %s", nl_geterror(nle));
 	}
-	nbd_load_module();
 	nl->family = genl_ctrl_resolve(nl->sk, NBD_GENL_FAMILY_NAME);
 	if (nl->family >= 0)
 		return 0;
@@ -375,6 +374,7 @@ static void nbd_child(int sock, const struct nbd_link *link)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setpgid(0, 0);
+	nbd_load_module();
 	report.ret = nbd_netlink_open(&nl, &report.error);
 	if (!report.ret && link->server) {
 		server = pidfd_open(link->server, 0);

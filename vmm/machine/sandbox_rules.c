@@ -80,7 +80,6 @@ static const struct sandbox_rule rules[] = {
 	/* Programs that read images are told to end and waited for; scripts are waited for. */
 	{ SCMP_SYS(kill), K(MAIN), SANDBOX_IMAGE },
 	{ SCMP_SYS(wait4), K(MAIN), SANDBOX_IMAGE | SANDBOX_SCRIPT },
-	{ SCMP_SYS(access), K(MAIN), SANDBOX_IMAGE },
 	{ SCMP_SYS(pidfd_open), K(MAIN), SANDBOX_IMAGE },
 	{ SCMP_SYS(socket), K(MAIN), SANDBOX_IMAGE, IS(0, AF_NETLINK) },
 	{ SCMP_SYS(bind), K(MAIN), SANDBOX_IMAGE },

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "machine/threads.h"
+
 FIXTURE(death) {
 	char dir[64];
 	char file[128];
@@ -232,6 +234,37 @@ TEST_F(death, closed_while_stopped)
 	kill(img.child, SIGCONT);
 	image_close(&img);
 	EXPECT_TRUE(image_file_holds(self->file, 3, 0, 4096));
+}
+
+/* Open an image, have nothing but @dir left, and close it; an exit status. */
+static int close_confined(const struct image_config *cfg, char *dir)
+{
+	const struct sandbox_config sandbox = {
+		.uses = SANDBOX_IMAGE, .dir = dir, .filter = true,
+	};
+	struct threads ts;
+	struct image img;
+
+	threads_init(&ts);
+	if (image_open(&img, cfg, NULL) || threads_confine(&ts, &sandbox, NULL))
+		return 1;
+	image_close(&img);
+	threads_destroy(&ts);
+	return 0;
+}
+
+TEST_F(death, closed_in_the_sandbox)
+{
+	int status = 0;
+	pid_t pid;
+
+	if (sandbox_hindrance())
+		SKIP(return, "%s", sandbox_hindrance());
+	pid = fork();
+	if (!pid)
+		_exit(close_confined(&self->cfg, self->dir));
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 TEST_HARNESS_MAIN
