@@ -13,109 +13,7 @@
 #include "config.h"
 #include "version.h"
 
-/* Memory and processors that the machine can have at all. */
-#define RAM_MIN		(8 * MIB)
-#define RAM_MAX		(1ULL << 45)
-#define CPUS_MAX	254U
-
 #define RAM_DEFAULT	"128M"
-
-struct smp_config {
-	u32 cpus;
-	u32 sockets, dies, cores, threads, maxcpus;
-};
-
-static const struct opt_row smp_rows[] = {
-	{ "cpus", OPT_UINT, offsetof(struct smp_config, cpus), .help = "processors" },
-	{ "sockets", OPT_UINT, offsetof(struct smp_config, sockets) },
-	{ "dies", OPT_UINT, offsetof(struct smp_config, dies) },
-	{ "cores", OPT_UINT, offsetof(struct smp_config, cores) },
-	{ "threads", OPT_UINT, offsetof(struct smp_config, threads) },
-	{ "maxcpus", OPT_UINT, offsetof(struct smp_config, maxcpus) },
-};
-
-static const struct opt_table smp_table = { "cpus", NULL, smp_rows, ARRAY_SIZE(smp_rows) };
-
-int config_set_smp(struct config *c, const char *arg, struct error *e)
-{
-	struct smp_config s = { .cpus = UINT32_MAX, .sockets = 1, .dies = 1, .cores = 1,
-				.threads = 1 };
-	u64 product;
-	int ret = opt_parse(&smp_table, arg, &s, e);
-
-	if (ret)
-		return ret;
-	if (!s.cpus || !s.sockets || !s.dies || !s.cores || !s.threads)
-		return error_set(e, EINVAL, "Invalid CPU topology: CPU topology parameters must be "
-				 "greater than zero");
-	product = (u64)s.sockets * s.dies * s.cores * s.threads;
-	if (s.cpus == UINT32_MAX)
-		s.cpus = product < UINT32_MAX ? product : UINT32_MAX - 1;
-	if (s.maxcpus && s.maxcpus < s.cpus)
-		return error_set(e, EINVAL, "Invalid CPU topology: maxcpus must be equal to or "
-				 "greater than smp");
-	if (s.cpus > CPUS_MAX)
-		return error_set(e, ERANGE, "Invalid SMP CPUs %u. The max CPUs supported by this "
-				 "machine is %u", s.cpus, CPUS_MAX);
-	c->cpus = s.cpus;
-	return 0;
-}
-
-struct memory_config {
-	u64 size;
-	u32 slots;
-	u64 maxmem;
-};
-
-static const struct opt_row memory_rows[] = {
-	{ "size", OPT_SIZE, offsetof(struct memory_config, size), .unit = MIB,
-	  .help = "guest memory" },
-	{ "slots", OPT_UINT, offsetof(struct memory_config, slots) },
-	{ "maxmem", OPT_SIZE, offsetof(struct memory_config, maxmem), .unit = MIB },
-};
-
-static const struct opt_table memory_table = {
-	"size", NULL, memory_rows, ARRAY_SIZE(memory_rows),
-};
-
-int config_set_memory(struct config *c, const char *arg, struct error *e)
-{
-	struct memory_config m = { .size = c->ram_size };
-	int ret = opt_parse(&memory_table, arg, &m, e);
-
-	if (ret)
-		return ret;
-	if (m.size < RAM_MIN)
-		return error_set(e, ERANGE, "ram size too small: the least is %llu MiB",
-				 RAM_MIN / MIB);
-	if (m.size > RAM_MAX)
-		return error_set(e, ERANGE, "ram size too large: the most is %llu GiB",
-				 RAM_MAX / GIB);
-	c->ram_size = ALIGN_UP(m.size, 4096);
-	return 0;
-}
-
-/* -machine and -accel: the machine is one, so all that can be wrong is the wish. */
-int config_check_machine(const char *arg, struct error *e)
-{
-	static const char *const types[] = { "pc", "q35", "microvm", "virt", "none", "ferry" };
-	char val[64];
-	size_t i;
-
-	if (opt_peek(arg, NULL, "accel", val, sizeof(val)) &&
-	    strncmp(val, "kvm", 3) && strncmp(val, "host", 4))
-		return error_set(e, EINVAL, "invalid accelerator %s: there is only kvm", val);
-	if (!opt_peek(arg, "type", "type", val, sizeof(val)))
-		return 0;
-	for (i = 0; i < ARRAY_SIZE(types); i++)
-		if (!strcmp(val, types[i]))
-			return 0;
-	if (!strncmp(val, "pc-", 3))
-		return 0;
-	error_set(e, EINVAL, "unsupported machine type");
-	error_hint(e, "There is one machine, with ACPI, PCI and virtio; -machine is not needed.");
-	return -EINVAL;
-}
 
 struct sandbox_words {
 	bool enable;
@@ -132,6 +30,15 @@ static const struct opt_row sandbox_rows[] = {
 
 static const struct opt_table sandbox_table = {
 	"enable", NULL, sandbox_rows, ARRAY_SIZE(sandbox_rows),
+};
+
+static const struct opt_row name_rows[] = {
+	{ "guest", OPT_STRING, offsetof(struct config, name) },
+	{ "debug-threads", OPT_IGNORED },
+};
+
+static const struct opt_table name_table = {
+	"guest", NULL, name_rows, ARRAY_SIZE(name_rows),
 };
 
 static int set_string(char **slot, const char *arg, struct error *e)
@@ -172,11 +79,7 @@ static int take_bios(struct config *c, const char *arg, struct error *e)
 
 static int take_name(struct config *c, const char *arg, struct error *e)
 {
-	char name[256];
-
-	if (!opt_peek(arg, "guest", "guest", name, sizeof(name)))
-		return 0;
-	return set_string(&c->name, name, e);
+	return opt_parse(&name_table, arg, c, e);
 }
 
 static int take_no_reboot(struct config *c, const char *arg, struct error *e)
@@ -242,24 +145,20 @@ static int take_machine(struct config *c, const char *arg, struct error *e)
 
 static int take_accel(struct config *c, const char *arg, struct error *e)
 {
-	char val[64];
-
 	(void)c;
-	if (opt_peek(arg, "accel", "accel", val, sizeof(val)) && strcmp(val, "kvm"))
-		return error_set(e, EINVAL, "invalid accelerator %s: there is only kvm", val);
-	return 0;
+	return config_check_accel(arg, e);
 }
 
 static int take_cpu(struct config *c, const char *arg, struct error *e)
 {
-	char val[64];
-
 	(void)c;
-	if (opt_peek(arg, "model", "model", val, sizeof(val)) && strcmp(val, "host") &&
-	    strcmp(val, "max"))
-		return error_set(e, EINVAL, "unable to find CPU model '%s': there is only host",
-				 val);
-	return 0;
+	return config_check_cpu(arg, e);
+}
+
+static int take_rtc(struct config *c, const char *arg, struct error *e)
+{
+	(void)c;
+	return config_check_rtc(arg, e);
 }
 
 static int take_display(struct config *c, const char *arg, struct error *e)
@@ -378,7 +277,7 @@ static const struct cmd_option cmd_options[] = {
 	{ "display", "none", NULL, take_display },
 	{ "vga", "none", NULL, take_display },
 	{ "parallel", "none", NULL, take_parallel },
-	{ "rtc", "...", NULL, take_ignored },
+	{ "rtc", "base=utc", NULL, take_rtc },
 	{ "msg", "...", NULL, take_ignored },
 	{ "version", NULL, "print the version", NULL },
 	{ "help", NULL, "print this", NULL },

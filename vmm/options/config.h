@@ -260,7 +260,13 @@ int config_add_qmp(struct config *c, const char *arg, struct error *e);
 int config_set_uuid(struct config *c, const char *arg, struct error *e);
 int config_check_chardevs(struct config *c, struct error *e);
 void config_free_chardevs(struct config *c);
+
+/* Words that may only say what the machine is anyway. */
 int config_check_machine(const char *arg, struct error *e);
+int config_check_accel(const char *arg, struct error *e);
+int config_check_cpu(const char *arg, struct error *e);
+int config_check_rtc(const char *arg, struct error *e);
+
 int config_check_devices(struct config *c, struct error *e);
 
 /* A device of that kind with its defaults, not yet among the others. */

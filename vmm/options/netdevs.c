@@ -57,6 +57,15 @@ static const char *const nic_keys[] = {
 	"model", "mac", "macaddr", "addr", "vectors", NULL
 };
 
+/* All that -net nic may say; nic_add_device() looks for what it needs. */
+static const struct opt_row nic_rows[] = {
+	{ "type", OPT_IGNORED }, { "netdev", OPT_IGNORED }, { "name", OPT_IGNORED },
+	{ "model", OPT_IGNORED }, { "mac", OPT_IGNORED }, { "macaddr", OPT_IGNORED },
+	{ "addr", OPT_IGNORED }, { "vectors", OPT_IGNORED },
+};
+
+static const struct opt_table nic_table = { "type", NULL, nic_rows, ARRAY_SIZE(nic_rows) };
+
 static int netdev_check_tap(const struct netdev_config *n, struct error *e)
 {
 	if ((n->fd || n->fds) && (n->ifname || n->script || n->downscript || n->br))
@@ -162,7 +171,7 @@ int config_add_netdev(struct config *c, const char *arg, struct error *e)
 /* The card that -net nic or -nic asks for, on the network @id. */
 static int nic_add_device(struct config *c, const char *arg, const char *id, struct error *e)
 {
-	char model[64], mac[32] = "", addr[32] = "", text[256];
+	char model[64], mac[32] = "", addr[32] = "", vectors[32] = "", text[256];
 
 	if (opt_peek(arg, NULL, "model", model, sizeof(model)) && strncmp(model, "virtio", 6)) {
 		error_set(e, EINVAL, "Unsupported NIC model: %s", model);
@@ -172,8 +181,10 @@ static int nic_add_device(struct config *c, const char *arg, const char *id, str
 	if (!opt_peek(arg, NULL, "mac", mac, sizeof(mac)))
 		opt_peek(arg, NULL, "macaddr", mac, sizeof(mac));
 	opt_peek(arg, NULL, "addr", addr, sizeof(addr));
-	snprintf(text, sizeof(text), "virtio-net-pci,netdev=%s%s%s%s%s", id, *mac ? ",mac=" : "",
-		 mac, *addr ? ",addr=" : "", addr);
+	opt_peek(arg, NULL, "vectors", vectors, sizeof(vectors));
+	snprintf(text, sizeof(text), "virtio-net-pci,netdev=%s%s%s%s%s%s%s", id,
+		 *mac ? ",mac=" : "", mac, *addr ? ",addr=" : "", addr,
+		 *vectors ? ",vectors=" : "", vectors);
 	return config_add_device(c, text, e);
 }
 
@@ -186,11 +197,15 @@ static bool net_kind_is(const char *arg, const char *kind)
 
 int config_add_net(struct config *c, const char *arg, struct error *e)
 {
-	char id[32];
+	char id[32], nothing;
+	int ret;
 
 	if (net_kind_is(arg, "none"))
 		return 0;
 	if (net_kind_is(arg, "nic")) {
+		ret = opt_parse(&nic_table, arg, &nothing, e);
+		if (ret)
+			return ret;
 		if (!opt_peek(arg, NULL, "netdev", id, sizeof(id)))
 			snprintf(id, sizeof(id), NET_ID, c->n_net_cards++);
 		return nic_add_device(c, arg, id, e);

@@ -227,13 +227,31 @@ TEST_F(cmdline, memory_takes_the_suffixes)
 
 TEST_F(cmdline, processors)
 {
-	parse(&self->p, "-kernel k -smp cpus=3,maxcpus=4");
-	ASSERT_EQ(CONFIG_RUN, self->p.ret);
-	EXPECT_EQ(3, self->p.c.cpus);
-	config_free(&self->p.c);
-	parse(&self->p, "-kernel k -smp sockets=2,cores=2,threads=1");
-	ASSERT_EQ(CONFIG_RUN, self->p.ret);
-	EXPECT_EQ(4, self->p.c.cpus);
+	static const struct {
+		const char *line;
+		u32 cpus;
+	} cases[] = {
+		{ "-kernel k -smp cpus=3,maxcpus=4", 3 },
+		{ "-kernel k -smp sockets=2,cores=2,threads=1", 4 },
+		{ "-kernel k -smp sockets=2", 2 },
+		/* What is left out is what fits. */
+		{ "-kernel k -smp 4,sockets=2", 4 },
+		{ "-kernel k -smp 4,sockets=1,dies=1,cores=2,threads=2", 4 },
+		{ "-kernel k -smp 4,sockets=2,cores=1", 4 },
+		{ "-kernel k -smp 6,cores=3", 6 },
+		{ "-kernel k -smp 8,cores=2,threads=2", 8 },
+		{ "-kernel k -smp sockets=2,maxcpus=8", 8 },
+		{ "-kernel k -smp 2,sockets=2,cores=4,maxcpus=8", 2 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		parse(&self->p, cases[i].line);
+		ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+		EXPECT_EQ(cases[i].cpus, self->p.c.cpus) TH_LOG("%s", cases[i].line);
+		config_free(&self->p.c);
+	}
+	memset(&self->p.c, 0, sizeof(self->p.c));
 }
 
 TEST_F(cmdline, a_network_card_with_everything)
@@ -285,6 +303,15 @@ TEST_F(cmdline, harmless_words_of_qemu_are_taken)
 	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
 	EXPECT_STREQ("x", self->p.c.name);
 	EXPECT_TRUE(self->p.c.no_reboot);
+	config_free(&self->p.c);
+	parse(&self->p, "-kernel k -machine type=q35,accel=kvm:tcg,usb=off,vmport=off,smm=off,"
+	      "dump-guest-core=off,mem-merge=off,graphics=off,hpet=off,acpi=on,"
+	      "kernel_irqchip=on -accel kvm,kernel-irqchip=on -cpu max,migratable=no "
+	      "-M pc-q35-8.2,vmport=auto -rtc base=utc,clock=host,driftfix=slew "
+	      "-m size=1G,slots=2,maxmem=1G -net nic,model=virtio,vectors=5 -net user");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	EXPECT_EQ(GIB, self->p.c.ram_size);
+	EXPECT_EQ(5, self->p.c.device[0]->virtio.vectors);
 }
 
 TEST_F(cmdline, a_disk_boots_by_firmware)
@@ -411,6 +438,41 @@ static const struct {
 	{ "-machine q35,accel=tcg",
 	  "-machine q35,accel=tcg: invalid accelerator tcg: there is only kvm" },
 	{ "-accel tcg", "-accel tcg: invalid accelerator tcg: there is only kvm" },
+	{ "-machine q35,bogus=1", "-machine q35,bogus=1: Property 'ferry-machine.bogus' not "
+	  "found" },
+	{ "-M q35,usb=on", "-M q35,usb=on: usb=on is not supported" },
+	{ "-M q35,kernel-irqchip=off", "-M q35,kernel-irqchip=off: kernel-irqchip=off is not "
+	  "supported" },
+	{ "-M accel=kvmbogus", "-M accel=kvmbogus: invalid accelerator kvmbogus: there is only "
+	  "kvm" },
+	{ "-accel kvm,bogus", "-accel kvm,bogus: Property 'kvm-accel.bogus' not found" },
+	{ "-cpu host,bogus", "-cpu host,bogus: the processor is the host's as it is, and cannot be "
+	  "changed by 'bogus'" },
+	{ "-cpu host,-vmx", "-cpu host,-vmx: the processor is the host's as it is, and cannot be "
+	  "changed by '-vmx'" },
+	{ "-cpu host,kvm=off", "-cpu host,kvm=off: the processor is the host's as it is, and "
+	  "cannot be changed by 'kvm'" },
+	{ "-smp 4,sockets=2,cores=1,threads=1", "-smp 4,sockets=2,cores=1,threads=1: Invalid CPU "
+	  "topology: product of the hierarchy must match maxcpus: sockets (2) * dies (1) * cores "
+	  "(1) * threads (1) != maxcpus (4)" },
+	{ "-smp 3,sockets=2", "-smp 3,sockets=2: Invalid CPU topology: product of the hierarchy "
+	  "must match maxcpus: sockets (2) * dies (1) * cores (1) * threads (1) != maxcpus (3)" },
+	{ "-smp 2,maxcpus=0", "-smp 2,maxcpus=0: Invalid CPU topology: CPU topology parameters "
+	  "must be greater than zero" },
+	{ "-smp sockets=65536,dies=65536,cores=65536,threads=65536",
+	  "-smp sockets=65536,dies=65536,cores=65536,threads=65536: Invalid SMP CPUs 4294967294. "
+	  "The max CPUs supported by this machine is 254" },
+	{ "-m 1G,maxmem=512M", "-m 1G,maxmem=512M: invalid value of maxmem: maximum memory size "
+	  "(0x20000000) must be at least the initial memory size (0x40000000)" },
+	{ "-rtc base=localtime", "-rtc base=localtime: base=localtime is not supported: the clock "
+	  "tells the host's time in UTC" },
+	{ "-rtc base=utc,clock=vm", "-rtc base=utc,clock=vm: clock=vm is not supported: there is "
+	  "only host" },
+	{ "-rtc utc", "-rtc utc: Invalid parameter 'utc'" },
+	{ "-name guest=a,bogus=1", "-name guest=a,bogus=1: Invalid parameter 'bogus'" },
+	{ "-net nic,bogus=1", "-net nic,bogus=1: Invalid parameter 'bogus'" },
+	{ "-net nic,vectors=1 -net user", "-net nic,vectors=1: Property 'vectors' doesn't take a "
+	  "value below 2" },
 	{ "-cpu qemu64", "-cpu qemu64: unable to find CPU model 'qemu64': there is only "
 	  "host" },
 };
