@@ -11,6 +11,7 @@
  * Locks: none.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,8 @@
 /* Chains that may be held: the largest ring that the device offers. */
 #define RX_CHAINS	1024U
 
-/* As many pieces as one readv() takes, but for the spill buffer. */
-#define RX_PIECES	1023U
+/* The longest chain; one readv() takes as many, but not with the spill buffer. */
+#define RX_PIECES	FERRY_CHAIN_MAX
 #define RX_SPILL	(FERRY_NET_FRAME_MAX + sizeof(struct virtio_net_hdr_mrg_rxbuf))
 
 /* Chains that are held for a frame of the usual size, in bytes. */
@@ -67,7 +68,7 @@ static int rx_take(struct netloop_rx *rx)
 	}
 	ret = virtio_ring_pop(&rx->q.ring, c, rx->piece + rx->n_pieces,
 			      RX_PIECES - rx->n_pieces);
-	if (ret == -ENOBUFS && rx->n_chains) {
+	if (ret == -ENOBUFS) {
 		rx->full = true;
 		return 0;
 	}
@@ -145,23 +146,21 @@ static void rx_complete(struct netloop_rx *rx)
 /* Read one frame, header first; its length, or a negative errno. */
 static ssize_t rx_read(struct netloop_rx *rx)
 {
+	/* No header comes: an empty one is put before the frame. */
+	const u32 empty = rx->q.tap_has_hdr ? 0 : rx->q.hdr_len;
 	ssize_t n;
 
-	if (rx->q.tap_has_hdr) {
+	rx->spill_off = 0;
+	rx->in_chains = 0;
+	if (!empty && rx->n_pieces < IOV_MAX) {
 		rx->piece[rx->n_pieces] = (struct iovec){ rx->spill, sizeof(rx->spill) };
 		n = readv(rx->q.tap, rx->piece, rx->n_pieces + 1);
-		rx->spill_off = 0;
 		rx->in_chains = n < (ssize_t)rx->capacity ? n : (ssize_t)rx->capacity;
-	} else {
-		/* No header comes: an empty one is put before the frame. */
-		memset(rx->spill, 0, rx->q.hdr_len);
-		n = read(rx->q.tap, rx->spill + rx->q.hdr_len,
-			 sizeof(rx->spill) - rx->q.hdr_len);
-		rx->spill_off = 0;
-		rx->in_chains = 0;
-		n = n < 0 ? n : n + (ssize_t)rx->q.hdr_len;
+		return n < 0 ? -errno : n;
 	}
-	return n < 0 ? -errno : n;
+	memset(rx->spill, 0, empty);
+	n = read(rx->q.tap, rx->spill + empty, sizeof(rx->spill) - empty);
+	return n < 0 ? -errno : n + (ssize_t)empty;
 }
 
 /*

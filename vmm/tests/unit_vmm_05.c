@@ -218,6 +218,31 @@ TEST_F(loop, a_frame_is_spread_over_the_buffers_it_needs)
 	}
 }
 
+/* As many pieces as a chain may have, which leaves readv() none for what is beyond them. */
+TEST_F(loop, a_chain_is_as_long_as_it_may_be)
+{
+	static const u32 sizes[] = { 1000, 65000, HDR + 14, 60000 };
+	static struct ring_piece p[FERRY_CHAIN_MAX];
+	unsigned int i, k;
+	u32 len;
+
+	ring_driver_init(&self->rx, &self->t, &self->v.queue[0], FERRY_CHAIN_MAX, RX_AREA,
+			 variant->packed);
+	for (k = 0; k < FERRY_CHAIN_MAX; k++)
+		p[k] = (struct ring_piece){ BUFFERS + k * 128, 64, true };
+	ASSERT_EQ(0, start(&self->nl, &self->v, self->tap[0]));
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ring_driver_add(&self->rx, p, FERRY_CHAIN_MAX);
+		eventfd_write(self->rx.q->kick_fd, 1);
+		ASSERT_EQ(sizes[i], write(self->tap[1], self->frame, sizes[i]));
+		ASSERT_TRUE(await(&self->rx, FERRY_CHAIN_MAX, &len)) TH_LOG("%u", sizes[i]);
+		ASSERT_EQ(sizes[i], len);
+		for (k = 0; k < FERRY_CHAIN_MAX; k++)
+			memcpy(self->back + k * 64, ram_ptr(&self->t.m.ram, p[k].gpa, 64), 64);
+		ASSERT_EQ(0, memcmp(self->back + HDR, self->frame + HDR, sizes[i] - HDR));
+	}
+}
+
 TEST_F(loop, a_frame_waits_for_the_buffers_it_lacks)
 {
 	u32 len;
