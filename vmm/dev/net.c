@@ -141,6 +141,7 @@ static bool net_ctrl_chain(struct net_dev *n, const struct virtio_chain *c,
 static void net_ctrl_broken(struct net_dev *n)
 {
 	loop_del(&n->v.m->loop, &n->ctrl_kick);
+	n->ctrl_queue = NULL;
 	virtio_needs_reset(&n->v);
 }
 

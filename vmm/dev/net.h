@@ -47,7 +47,7 @@ struct net_dev {
 	unsigned int max_pairs;
 	unsigned int pairs;		/* in use */
 	struct virtio_ring ctrl;
-	struct virtq *ctrl_queue;	/* while running, NULL without one */
+	struct virtq *ctrl_queue;	/* while running; NULL without one, or a broken one */
 	struct loop_source ctrl_kick;
 };
 

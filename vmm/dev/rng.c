@@ -61,6 +61,7 @@ static void rng_ready(void *opaque, u32 events)
 		}
 		if (ret < 0) {
 			loop_del(&r->v.m->loop, &r->kick);
+			r->ended = true;
 			virtio_needs_reset(&r->v);
 			return;
 		}
@@ -75,6 +76,7 @@ static int rng_start(struct virtio_dev *v)
 	ret = virtio_ring_init(&r->ring, v, &v->queue[0]);
 	if (ret)
 		return ret;
+	r->ended = false;
 	r->kick = (struct loop_source){ v->queue[0].kick_fd, rng_ready, r, false };
 	return loop_add(&v->m->loop, &r->kick, EPOLLIN);
 }
@@ -90,7 +92,7 @@ static int rng_resume(struct virtio_dev *v)
 {
 	struct rng_dev *r = container_of(v, struct rng_dev, v);
 
-	return loop_add(&v->m->loop, &r->kick, EPOLLIN);
+	return r->ended ? 0 : loop_add(&v->m->loop, &r->kick, EPOLLIN);
 }
 
 static const struct virtio_ops rng_ops = {

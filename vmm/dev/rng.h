@@ -10,6 +10,7 @@ struct rng_dev {
 	struct virtio_dev v;
 	struct virtio_ring ring;
 	struct loop_source kick;
+	bool ended;		/* the guest broke the ring */
 };
 
 /* @features: the ring features to offer. */

@@ -64,8 +64,18 @@ static void fake_stop(void *backend)
 	f->pairs = 0;
 }
 
+static void fake_pause(void *backend)
+{
+}
+
+static int fake_resume(void *backend)
+{
+	return 0;
+}
+
 static const struct net_backend_ops fake_ops = {
-	fake_features, fake_start, fake_set_pairs, fake_set_offloads, fake_stop,
+	fake_features, fake_start, fake_set_pairs, fake_set_offloads, fake_stop, fake_pause,
+	fake_resume,
 };
 
 FIXTURE(regs) {
@@ -435,6 +445,7 @@ TEST_F(regs, a_broken_control_queue_asks_for_a_reset)
 	struct virtq *q = &self->net.v.queue[2 * PAIRS];
 	struct vring_avail *avail;
 	struct testvm *t = &self->t;
+	u8 one = 1;
 
 	ASSERT_EQ(DRIVER_UP, start_net(t, self->bar, F_NET));
 	avail = ram_ptr(&t->m.ram, q->driver, 6 + 2 * q->size);
@@ -443,7 +454,13 @@ TEST_F(regs, a_broken_control_queue_asks_for_a_reset)
 	testvm_run_loop(t);
 	EXPECT_TRUE(mmio_read(t, self->bar + COMMON + VIRTIO_PCI_COMMON_STATUS, 1) &
 		    VIRTIO_CONFIG_S_NEEDS_RESET);
+	/* It stays broken when the guest is stopped and goes on. */
+	avail->idx = 0;
+	virtio_pause(&self->net.v);
+	virtio_resume(&self->net.v);
+	EXPECT_EQ(0xee, control(t, self->bar, q, VIRTIO_NET_CTRL_RX, 0, &one, 1));
 	EXPECT_EQ(DRIVER_UP, start_net(t, self->bar, F_NET));
+	EXPECT_EQ(VIRTIO_NET_OK, control(t, self->bar, q, VIRTIO_NET_CTRL_RX, 0, &one, 1));
 }
 
 TEST_F(regs, entropy_fills_the_buffer)
@@ -465,6 +482,16 @@ TEST_F(regs, entropy_fills_the_buffer)
 	EXPECT_EQ(1, used->idx);
 	EXPECT_EQ(64, used->ring[0].len);
 	EXPECT_NE(0, memcmp(buf, zero, 64));
+	/* A queue that the guest broke stays broken when it is stopped and goes on. */
+	avail->idx = 1000;
+	mmio_write(t, bar + NOTIFY, 0, 2);
+	testvm_run_loop(t);
+	EXPECT_TRUE(self->rng.v.status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	avail->idx = 2;
+	virtio_pause(&self->rng.v);
+	virtio_resume(&self->rng.v);
+	testvm_run_loop(t);
+	EXPECT_EQ(1, used->idx);
 }
 
 /* Registers that make a wild guest come further than a plain random address would. */
