@@ -3,8 +3,8 @@
  * Role: hold the bare machine together, and carry requests (reset, power off,
  *	failure) from vCPUs and devices to the main thread.
  * Threads: main builds and destroys; requests come from any thread.
- * Locks: takes request_lock; it nests inside the machine's lock, and the vCPUs'
- *	lock nests inside neither.
+ * Locks: takes request_lock, and the vCPUs' lock after it; each nests inside the
+ *	machine's lock, neither inside the other.
  */
 #include "machine.h"
 

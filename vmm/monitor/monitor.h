@@ -30,7 +30,7 @@ struct monitor {
 void monitor_init(struct monitor *mon, struct machine *m, const struct monitor_table *t,
 		  void *vm);
 
-/* Disconnects everyone, after a last attempt to hand over what they have not yet got. */
+/* Disconnects everyone; who has not read by now what there was to say does not get it. */
 void monitor_destroy(struct monitor *mon);
 
 /* One -monitor or -qmp. @abort_fd becomes readable when waiting for a client shall end. */

@@ -26,7 +26,7 @@ static const struct opt_row user_rows[] = {
 	{ "dhcpstart", OPT_STRING, USER(dhcpstart),
 	  .help = "first address given away; the fifteenth" },
 	{ "hostfwd", OPT_LIST, USER(hostfwd),
-	  .help = "[tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport, any number of them" },
+	  .help = "[tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport, up to 64 of them" },
 	{ "restrict", OPT_BOOL, USER(restricted), .def = "off",
 	  .help = "nothing but forwarded ports, DHCP and TFTP" },
 	{ "ipv4", OPT_BOOL, USER(ipv4), .def = "on", .help = "with IPv4" },

@@ -55,7 +55,7 @@ struct virtio_ops {
 	/*
 	 * While the guest is stopped: leave the queues where they are, with nothing in
 	 * flight, and go on from there. stop may come in between. Without them, the device
-	 * does nothing by itself.
+	 * begins nothing by itself, but what the guest asked before is still answered.
 	 */
 	void (*pause)(struct virtio_dev *v);
 	int (*resume)(struct virtio_dev *v);
