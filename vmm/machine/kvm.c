@@ -32,6 +32,7 @@ static int kvm_check_caps(struct kvm *k, struct error *e)
 		{ KVM_CAP_EXT_CPUID, "CPUID" },
 		{ KVM_CAP_MP_STATE, "multiprocessor state" },
 		{ KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },
+		{ KVM_CAP_XSAVE2, "extended state" },
 	};
 	unsigned int i;
 	int n;

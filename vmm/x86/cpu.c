@@ -24,6 +24,10 @@
 #define MSR_MTRR_ENABLE_WB		0x806
 #define MSR_IA32_TSC_DEADLINE		0x6e0
 
+/* In an XSAVE area, which of its parts it has, and the one of those that holds PKRU. */
+#define XSAVE_HEADER	512U
+#define XSAVE_PKRU	(1ULL << 9)
+
 #define CR0_PE	(1ULL << 0)
 #define CR0_PG	(1ULL << 31)
 #define CR4_PAE	(1ULL << 5)
@@ -37,7 +41,7 @@
 struct vcpu_state {
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
-	struct kvm_fpu fpu;
+	struct kvm_xsave *xsave;
 	struct kvm_xcrs xcrs;
 	struct kvm_debugregs debug;
 	struct kvm_vcpu_events events;
@@ -146,10 +150,38 @@ static struct kvm_msrs *cpu_save_msrs(int fd, const struct kvm_msr_list *list)
 	return out;
 }
 
-static int cpu_save(int fd, const struct kvm_msr_list *list, struct vcpu_state *s)
+/* All that XSAVE knows, of which the FPU's registers are the first part. */
+static int cpu_save_xsave(const struct kvm *k, int fd, struct kvm_xsave **area)
 {
+	int size = ioctl(k->vmfd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
+	struct kvm_xsave *x;
+	u64 *parts;
+
+	if (size < (int)sizeof(*x))
+		return -EOPNOTSUPP;
+	x = calloc(1, size);
+	*area = x;
+	if (!x)
+		return -ENOMEM;
+	if (ioctl(fd, KVM_GET_XSAVE2, x))
+		return -errno;
+	/* KVM begins each part anew that is not there, but for PKRU: that one has to be. */
+	parts = (u64 *)((u8 *)x + XSAVE_HEADER);
+	*parts |= XSAVE_PKRU;
+	if (ioctl(fd, KVM_SET_XSAVE, x))
+		*parts &= ~XSAVE_PKRU;
+	return 0;
+}
+
+static int cpu_save(const struct kvm *k, int fd, const struct kvm_msr_list *list,
+		    struct vcpu_state *s)
+{
+	int ret = cpu_save_xsave(k, fd, &s->xsave);
+
+	if (ret)
+		return ret;
 	if (ioctl(fd, KVM_GET_REGS, &s->regs) || ioctl(fd, KVM_GET_SREGS, &s->sregs) ||
-	    ioctl(fd, KVM_GET_FPU, &s->fpu) || ioctl(fd, KVM_GET_DEBUGREGS, &s->debug) ||
+	    ioctl(fd, KVM_GET_DEBUGREGS, &s->debug) ||
 	    ioctl(fd, KVM_GET_VCPU_EVENTS, &s->events) || ioctl(fd, KVM_GET_LAPIC, &s->lapic) ||
 	    ioctl(fd, KVM_GET_MP_STATE, &s->mp))
 		return -errno;
@@ -180,7 +212,7 @@ int x86_power_on_save(struct machine *m, struct x86_power_on **state, struct err
 	if (!ret)
 		ret = kvm_vm_ioctl(&m->kvm, KVM_GET_PIT2, &s->pit);
 	for (i = 0; i < m->vcpus.n && !ret; i++) {
-		ret = cpu_save(m->vcpus.v[i].fd, list, &s->cpu[i]);
+		ret = cpu_save(&m->kvm, m->vcpus.v[i].fd, list, &s->cpu[i]);
 		s->n++;
 	}
 	free(list);
@@ -193,8 +225,10 @@ void x86_power_on_free(struct x86_power_on *s)
 
 	if (!s)
 		return;
-	for (i = 0; i < s->n; i++)
+	for (i = 0; i < s->n; i++) {
+		free(s->cpu[i].xsave);
 		free(s->cpu[i].msrs);
+	}
 	free(s);
 }
 
@@ -303,7 +337,7 @@ static int cpu_restore(int fd, const struct vcpu_state *s, const struct kvm_regs
 	 */
 	cpu_restore_msrs(fd, s->msrs);
 	if (ioctl(fd, KVM_SET_MP_STATE, &s->mp) || ioctl(fd, KVM_SET_SREGS, sregs) ||
-	    ioctl(fd, KVM_SET_REGS, regs) || ioctl(fd, KVM_SET_FPU, &s->fpu) ||
+	    ioctl(fd, KVM_SET_REGS, regs) || ioctl(fd, KVM_SET_XSAVE, s->xsave) ||
 	    (s->xcrs.nr_xcrs && ioctl(fd, KVM_SET_XCRS, &s->xcrs)) ||
 	    ioctl(fd, KVM_SET_DEBUGREGS, &s->debug) || ioctl(fd, KVM_SET_LAPIC, &s->lapic) ||
 	    ioctl(fd, KVM_SET_VCPU_EVENTS, &s->events))
