@@ -73,6 +73,12 @@ static bool ferry_9p_dir_entry(struct dir_context *ctx, const char *name, int le
 	return true;
 }
 
+/* List a directory from where its file is; some file systems say more than 0 if all is well. */
+int ferry_9p_iterate(struct file *file, struct dir_context *ctx)
+{
+	return min(iterate_dir(file, ctx), 0);
+}
+
 /* Fill the buffer from where the client wants to go on. */
 static int ferry_9p_dir_fill(struct ferry_9p_dir *d, struct file *file, u64 pos)
 {
@@ -86,7 +92,7 @@ static int ferry_9p_dir_fill(struct ferry_9p_dir *d, struct file *file, u64 pos)
 		if (at < 0)
 			return at;
 	}
-	err = iterate_dir(file, &d->ctx);
+	err = ferry_9p_iterate(file, &d->ctx);
 	if (err && !d->offset)
 		return err;
 	if (!d->full)

@@ -337,6 +337,9 @@ int ferry_9p_unlink_fid(struct ferry_9p *p9, struct ferry_9p_fid *fid);
 int ferry_9p_rename_fid(struct ferry_9p *p9, struct ferry_9p_fid *fid, const struct path *dir,
 			const struct ferry_p9_str *name);
 
+/* dir.c */
+int ferry_9p_iterate(struct file *file, struct dir_context *ctx);
+
 /* open.c */
 int ferry_9p_child(const struct path *dir, const struct ferry_p9_str *name, struct path *path);
 int ferry_9p_open(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags);

@@ -324,7 +324,7 @@ static int ferry_9p_read_stats(struct ferry_9p_req *req, struct file *file,
 	do {
 		n.done = 0;
 		begin = file->f_pos;
-		err = iterate_dir(file, &n.ctx);
+		err = ferry_9p_iterate(file, &n.ctx);
 		next = file->f_pos;
 		full = false;
 		if (!err)

@@ -262,6 +262,7 @@ static void ferry_9p_flush(struct ferry_9p_req *req)
 /* Serve a request that is received, or have it served. */
 static void ferry_9p_dispatch(struct ferry_9p_req *req)
 {
+	bool version = req->type == FERRY_P9_TVERSION;
 	struct ferry_9p *p9 = req->p9;
 	int err;
 
@@ -270,7 +271,7 @@ static void ferry_9p_dispatch(struct ferry_9p_req *req)
 		return;
 	}
 	/* It ends all that goes before it, which takes as long as that does. */
-	if (req->type == FERRY_P9_TVERSION && !p9->vq.at_kick)
+	if (version && !p9->vq.at_kick)
 		ferry_9p_settle(p9, 1);
 	/* Alone it may take its time, in the worker: nobody waits behind it. */
 	req->may_block = !p9->vq.at_kick && p9->flight == 1 && !ferry_vring_ready(&p9->vq.vring) &&
@@ -285,10 +286,14 @@ static void ferry_9p_dispatch(struct ferry_9p_req *req)
 		ferry_9p_req_finish(req);
 		return;
 	}
-	if (p9->vq.at_kick)
+	if (p9->vq.at_kick) {
 		p9->left = req;
-	else
-		ferry_9p_pool_add(req);
+		return;
+	}
+	ferry_9p_pool_add(req);
+	/* What comes behind it is of another session. */
+	if (version)
+		ferry_9p_settle(p9, 0);
 }
 
 /* No tag is used twice; that of a Tversion, which ends all others, counts for nothing. */

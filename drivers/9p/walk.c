@@ -16,14 +16,19 @@
 #include "p9_error_core.h"
 #include "p9_session_core.h"
 
-/* Nothing else is in flight: the queue saw to that, but not yet at a kick. */
+/*
+ * Nothing else is in flight: the queue saw to that, but not yet at a kick. What the session had
+ * open is closed. That may wait for whoever answers for the file system, and one in layers
+ * leaves the close of what lies below to the thread's way to user space, where the worker of a
+ * newer kernel never gets.
+ */
 int ferry_9p_version(struct ferry_9p_req *req)
 {
 	struct ferry_9p *p9 = req->p9;
 	unsigned int dialect;
 	u32 msize;
 
-	if (!req->thread && p9->vq.at_kick)
+	if (!req->thread && (p9->vq.at_kick || ferry_9p_silent(p9->export)))
 		return FERRY_9P_LATER;
 	/* The answer may be an error of the dialect that is now agreed on. */
 	if (req->in_len < FERRY_P9_ERROR_MOST)
