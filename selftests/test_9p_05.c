@@ -7,8 +7,12 @@
 #include "p9.h"
 #include "test.h"
 #include <endian.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 FIXTURE(model) {
@@ -155,6 +159,33 @@ TEST_F(model, passthrough_gives_users_their_own_rights)
 	EXPECT_EQ(0, p9_setattr(&self->p, 3, FERRY_P9_SET_MODE, 0600, 0, 0, 0));
 }
 
+/* The group that a message names is that of the file it makes. */
+TEST_F(model, a_named_group_opens_nothing)
+{
+	struct stat host;
+	char byte;
+
+	p9_open(&self->p, export_dir(), FERRY_9P_MODEL_PASSTHROUGH, 0);
+	export_write(export_path("export/group"), "g");
+	ASSERT_EQ(0, chown(export_path("export/group"), 0, 777));
+	ASSERT_EQ(0, chmod(export_path("export/group"), 0660));
+	export_write(export_path("export/all"), "a");
+	ASSERT_EQ(0, chmod(export_path("export"), 0777));
+	ASSERT_EQ(0, p9_attach(&self->p, 1, 1000));
+	EXPECT_EQ(-EACCES, p9_lcreate(&self->p, 1, "group", FERRY_P9_O_RDONLY, 0, 777));
+	EXPECT_EQ(-EACCES, p9_lcreate(&self->p, 1, "group", FERRY_P9_O_RDWR, 0, 777));
+	EXPECT_EQ(-EACCES, p9_lcreate(&self->p, 1, "group", FERRY_P9_O_WRONLY | FERRY_P9_O_TRUNC,
+				      0, 777));
+	EXPECT_TRUE(export_holds(export_path("export/group"), "g"));
+	/* What is there for all is opened, and what is not there is made so. */
+	ASSERT_EQ(0, p9_walk(&self->p, 1, 2, NULL));
+	ASSERT_EQ(0, p9_lcreate(&self->p, 2, "all", FERRY_P9_O_RDONLY, 0, 777));
+	EXPECT_EQ(1, p9_read(&self->p, 2, 0, &byte, 1));
+	ASSERT_EQ(0, p9_lcreate(&self->p, 1, "new", FERRY_P9_O_RDWR, 0600, 777));
+	ASSERT_EQ(0, stat(export_path("export/new"), &host));
+	EXPECT_EQ(777U, host.st_gid);
+}
+
 /* The guest knows his groups; on the host he is in none. */
 TEST_F(model, an_owner_sets_the_group_id_bit)
 {
@@ -280,6 +311,81 @@ TEST_F(model, another_user_owns_mapped_files)
 	ASSERT_EQ(0, chmod(export_path("export/root"), 0600));
 	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "root"));
 	EXPECT_EQ(-EACCES, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
+}
+
+#define NS_ROOT		5000
+#define NS_USER		6000
+
+/* The ids 0 and 1000 of its user namespace are to be those. */
+static int map_ids(pid_t pid)
+{
+	static const char map[] = "0 5000 1\n1000 6000 1\n";
+	static const char *const files[] = { "uid_map", "gid_map" };
+	char path[64];
+	int err = 0;
+
+	for (int i = 0; i < 2 && !err; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, files[i]);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		err = fd < 0 || write(fd, map, strlen(map)) < 0 ? -errno : 0;
+		close(fd);
+	}
+	return err;
+}
+
+/* What the child finds: 0, or 1 + which step went wrong. */
+static int serve_in_namespace(int go)
+{
+	struct p9 p = { 0 };
+	struct ferry_9p_backend b = { .model = FERRY_9P_MODEL_MAPPED, .uid = 0, .gid = 0 };
+	char byte;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) || write(go, "u", 1) != 1 ||
+	    read(go, &byte, 1) != 1 || byte != 'g')
+		return 1;
+	if (setresgid(0, 0, 0) || setresuid(0, 0, 0))
+		return 2;
+	b.fd = open(export_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (__p9_open(&p, &b) || p9_version(&p, "9P2000.L", P9_MSIZE) || p9_attach(&p, 0, 0))
+		return 3;
+	if (p9_walk(&p, 0, 1, "f") || p9_lopen(&p, 1, FERRY_P9_O_RDONLY))
+		return 4;
+	if (p9_read(&p, 1, 0, &byte, 1) != 1 || byte != 'f')
+		return 5;
+	p9_close(&p);
+	return 0;
+}
+
+/* Root there has the rights that root has there. */
+TEST_F(model, root_of_a_namespace_serves_mapped)
+{
+	const bool node = !access(DEV_9P_PATH, F_OK);
+	int go[2], status, err = -EIO;
+	char byte = 'n';
+	pid_t pid;
+
+	export_write(export_path("export/f"), "f");
+	ASSERT_EQ(0, chown(export_path("export/f"), NS_USER, NS_USER));
+	ASSERT_EQ(0, chmod(export_path("export/f"), 0600));
+	ASSERT_EQ(0, chown(export_dir(), NS_ROOT, NS_ROOT));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, go));
+	if (node)
+		ASSERT_EQ(0, chmod(DEV_9P_PATH, 0666));
+	pid = fork();
+	if (!pid)
+		_exit(serve_in_namespace(go[1]));
+	if (read(go[0], &byte, 1) == 1 && byte == 'u')
+		err = map_ids(pid);
+	byte = err ? 'n' : 'g';
+	EXPECT_EQ(1, write(go[0], &byte, 1));
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	if (node)
+		EXPECT_EQ(0, chmod(DEV_9P_PATH, 0600));
+	if (err)
+		SKIP(return, "no user namespaces here: %s", strerror(-err));
+	EXPECT_EQ(0, status);
 }
 
 TEST_HARNESS_MAIN

@@ -55,7 +55,7 @@ static int ferry_9p_export_cred(struct ferry_9p_export *ex, const struct ferry_9
 		put_group_info(groups);
 		cred->fsuid = uid;
 		cred->fsgid = gid;
-		if (!uid_eq(uid, GLOBAL_ROOT_UID))
+		if (ex->uid)
 			cap_clear(cred->cap_effective);
 	}
 	ex->write_cred = ferry_9p_cred_drop_fsetid(cred);

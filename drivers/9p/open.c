@@ -204,11 +204,15 @@ static int ferry_9p_have(struct ferry_9p_req *req, u32 flags, const struct ferry
 	return err;
 }
 
-/* @fid becomes the file, open, and takes the number of the request's. @fresh: just made. */
+/*
+ * @fid becomes the file, open, and takes the number of the request's. @fresh: just made. What
+ * was there is opened with the user's own rights: the group in the message is for what is made.
+ */
 int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags, bool fresh,
 		    struct kstat *st)
 {
 	struct ferry_9p *p9 = req->p9;
+	const struct cred *old;
 	struct file *file;
 	int err;
 
@@ -219,7 +223,9 @@ int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flag
 		if (!err)
 			fid->file = file;
 	} else {
+		old = override_creds(fid->cred);
 		err = ferry_9p_open(req, fid, flags);
+		revert_creds(old);
 	}
 	if (!err)
 		err = ferry_9p_stat(p9, &fid->path, st);

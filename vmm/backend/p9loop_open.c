@@ -82,7 +82,7 @@ static int open_node(struct p9loop_req *req, const struct p9loop_node *node, u32
 			return -EWOULDBLOCK;
 		fd = open(p9loop_name(node->fd).s, open_host_flags(flags) & ~O_NONBLOCK);
 	}
-	return fd < 0 ? -errno : fd;
+	return fd < 0 ? -errno : p9loop_keep(fd);
 }
 
 /* Open what a fid names; from now on it is open for good. May be P9LOOP_LATER. */
@@ -190,7 +190,10 @@ int p9loop_create(struct p9loop_req *req, u32 flags, const struct p9loop_new *ne
 		p9loop_fid_point(fid, node);
 		/* Whoever made the file has it open, whatever its mode. */
 		fid->file = fd;
+		/* The group in the message is for what is made. */
 		if (fd < 0)
+			err = p9loop_become(req->t, fid->uid, fid->gid, false);
+		if (fd < 0 && !err)
 			err = p9loop_open(req, fid, flags);
 		if (!err)
 			err = p9loop_stat(s, fid->node, st);
