@@ -17,9 +17,6 @@
 #include "9p/p9_session_core.h"
 #include "p9loop_server.h"
 
-/* Descriptors beside those of fids: the rest of the program's, and locks. */
-#define EXPORT_OTHER_FDS	4096U
-
 /* The same order of judgement as in the kernel. */
 static int export_rights(struct ferry_9p_backend *b)
 {
@@ -38,10 +35,13 @@ static int export_rights(struct ferry_9p_backend *b)
 	return 0;
 }
 
-/* A fid may hold a file, its directory, and it open; who may not have so many has fewer. */
+/*
+ * A fid may hold a file, its directory, and it open, and a lock another one; who may not have so
+ * many has fewer.
+ */
 static void export_raise_limit(u32 fids)
 {
-	const rlim_t want = 3 * (rlim_t)fids + EXPORT_OTHER_FDS;
+	const rlim_t want = 3 * (rlim_t)fids + P9LOOP_LOCKS_MAX + P9LOOP_SPARE_FDS;
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= want)

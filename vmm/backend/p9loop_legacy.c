@@ -130,14 +130,23 @@ static int legacy_new(struct p9loop_req *req, struct p9loop_new *new)
 	return 0;
 }
 
-/* Whoever made a directory has it open, whatever its mode. */
+/*
+ * Whoever made a directory has it open, whatever its mode. It was found by its name, where
+ * another one may be by now: that of somebody else is opened if that one lets them.
+ */
 static int legacy_open_made(struct p9loop_req *req, struct p9loop_fid *fid)
 {
+	const u32 flags = FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY;
 	struct p9loop_ident as = req->t->now;
-	int err = p9loop_become_own(req->t), back;
+	int err = p9loop_open(req, fid, flags), back;
+	struct statx st;
 
+	if (err != -EACCES || statx(fid->node->fd, "", AT_EMPTY_PATH, STATX_UID, &st) ||
+	    st.stx_uid != as.uid)
+		return err;
+	err = p9loop_become_own(req->t);
 	if (!err)
-		err = p9loop_open(req, fid, FERRY_P9_O_RDONLY | FERRY_P9_O_DIRECTORY);
+		err = p9loop_open(req, fid, flags);
 	back = p9loop_become_ident(req->t, &as);
 	return err ?: back;
 }

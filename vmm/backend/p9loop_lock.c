@@ -127,8 +127,7 @@ static int lock_reopen(struct p9loop_req *req, int file)
 		fd = open(name.s, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		fd = open(name.s, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
+	fd = fd < 0 ? -errno : p9loop_keep(fd);
 	back = p9loop_become_ident(req->t, &as) ?: back;
 	if (back && fd >= 0)
 		close(fd);

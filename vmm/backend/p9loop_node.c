@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,6 +30,29 @@ struct p9loop_name p9loop_name(int fd)
 
 	snprintf(n.s, sizeof(n.s), "%d", fd);
 	return n;
+}
+
+/**
+ * p9loop_keep - keep a descriptor for a guest, if there are enough
+ * @fd: just opened, or -errno
+ *
+ * The lowest that is free is taken first, so that a high one says that few are left: for the
+ * rest of the program, and for what is open but for a moment.
+ *
+ * Return: @fd, or -EMFILE, and it is closed.
+ */
+int p9loop_keep(int fd)
+{
+	struct rlimit r;
+	rlim_t spare;
+
+	if (fd < 0 || getrlimit(RLIMIT_NOFILE, &r))
+		return fd;
+	spare = r.rlim_cur / 2 < P9LOOP_SPARE_FDS ? r.rlim_cur / 2 : P9LOOP_SPARE_FDS;
+	if ((rlim_t)fd < r.rlim_cur - spare)
+		return fd;
+	close(fd);
+	return -EMFILE;
 }
 
 static int node_openat2(int dir, const char *name, u64 flags, u64 resolve)
@@ -77,6 +101,9 @@ int p9loop_node_new(int fd, struct p9loop_node **node)
 	struct statx st;
 	int err = 0;
 
+	fd = p9loop_keep(fd);
+	if (fd < 0)
+		return fd;
 	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st))
 		err = -errno;
 	n = err ? NULL : malloc(sizeof(*n));

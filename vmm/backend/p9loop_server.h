@@ -33,6 +33,9 @@
 #define P9LOOP_OWNERS_MAX	1024
 #define P9LOOP_LOCKS_MAX	16384
 
+/* Descriptors that no guest gets. */
+#define P9LOOP_SPARE_FDS	256U
+
 #define P9LOOP_FID_BUCKETS	4096
 #define P9LOOP_SEGMENTS		16	/* of a payload, without an allocation */
 
@@ -316,6 +319,7 @@ int p9loop_fid_replace(struct p9loop_server *s, struct p9loop_fid *old, struct p
 bool p9loop_fid_remove(struct p9loop_server *s, struct p9loop_fid *fid);
 
 /* p9loop_node.c */
+int p9loop_keep(int fd);
 int p9loop_lookup(int dir, const char *name, u64 flags);
 /* A node of a descriptor, which it takes over in any case. */
 int p9loop_node_new(int fd, struct p9loop_node **node);

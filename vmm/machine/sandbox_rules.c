@@ -124,6 +124,7 @@ static const struct sandbox_rule rules[] = {
 
 	/* A directory in user space begins with its root and its limits. */
 	{ SCMP_SYS(open_tree), BOTH, SANDBOX_9P }, { SCMP_SYS(prlimit64), BOTH, SANDBOX_9P },
+	{ SCMP_SYS(prlimit64), K(9P), 0, IS(2, 0) },
 	{ SCMP_SYS(capget), BOTH | K(9P), SANDBOX_9P },
 	{ SCMP_SYS(setfsuid), BOTH | K(9P), SANDBOX_9P },
 	{ SCMP_SYS(setfsgid), BOTH | K(9P), SANDBOX_9P },
