@@ -121,7 +121,6 @@ static int vm_create_drives(struct vm *vm, struct error *e)
 			error_prefix(e, cfg->where);
 			return ret;
 		}
-		vm->uses |= drive_uses(vm->drive[vm->n_drives - 1]);
 	}
 	return 0;
 }
@@ -166,9 +165,13 @@ static int vm_init_blk(struct vm *vm, struct vm_device *d, struct error *e)
 		.opt_io = cfg->opt_io,
 		.serial = cfg->serial ?: drive->cfg->serial,
 	};
+	int ret;
 
 	d->v = &d->blk.v;
-	return blk_init(&d->blk, &vm->machine, &dev, &drive_ops, drive, e);
+	ret = blk_init(&d->blk, &vm->machine, &dev, &drive_ops, drive, e);
+	/* Only now it is known who serves it. */
+	vm->uses |= drive_uses(drive);
+	return ret;
 }
 
 static int vm_init_9p(struct vm *vm, struct vm_device *d, struct error *e)
