@@ -24,8 +24,7 @@ static void blkloop_err(void *opaque, u32 events)
 	eventfd_t n;
 
 	(void)events;
-	eventfd_read(bl->err_fd, &n);
-	if (bl->v)
+	if (!eventfd_read(bl->err_fd, &n) && bl->v)
 		virtio_needs_reset(bl->v);
 }
 
@@ -201,6 +200,8 @@ void blkloop_stats(const struct blkloop *bl, struct ferry_blk_stats *sum)
 
 void blkloop_stop(struct blkloop *bl)
 {
+	eventfd_t n;
+
 	if (!bl->v)
 		return;
 	blkloop_order(bl, BLKLOOP_END);
@@ -214,5 +215,7 @@ void blkloop_stop(struct blkloop *bl)
 	bl->ranges = NULL;
 	free(bl->queue);
 	bl->queue = NULL;
+	/* The next driver has not erred. */
+	eventfd_read(bl->err_fd, &n);
 	bl->v = NULL;
 }

@@ -52,8 +52,7 @@ static void netloop_err(void *opaque, u32 events)
 	eventfd_t n;
 
 	(void)events;
-	eventfd_read(nl->err_fd, &n);
-	if (nl->v)
+	if (!eventfd_read(nl->err_fd, &n) && nl->v)
 		virtio_needs_reset(nl->v);
 }
 
@@ -161,9 +160,13 @@ void netloop_pause(struct netloop *nl)
 
 void netloop_stop(struct netloop *nl)
 {
+	eventfd_t n;
+
 	if (!nl->running)
 		return;
 	netloop_pause(nl);
 	nl->running = false;
+	/* The next driver has not erred. */
+	eventfd_read(nl->err_fd, &n);
 	nl->v = NULL;
 }

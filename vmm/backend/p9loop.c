@@ -20,8 +20,7 @@ static void p9loop_err(void *opaque, u32 events)
 	eventfd_t n;
 
 	(void)events;
-	eventfd_read(pl->err_fd, &n);
-	if (pl->v)
+	if (!eventfd_read(pl->err_fd, &n) && pl->v)
 		virtio_needs_reset(pl->v);
 }
 
@@ -139,10 +138,14 @@ int p9loop_start(struct p9loop *pl, struct virtio_dev *v, const struct ferry_9p_
 
 void p9loop_stop(struct p9loop *pl)
 {
+	eventfd_t n;
+
 	if (pl->server) {
 		p9loop_quiesce(pl->server);
 		p9loop_free(pl->server);
 	}
+	/* The next driver has not erred. */
+	eventfd_read(pl->err_fd, &n);
 	pl->server = NULL;
 	pl->v = NULL;
 }

@@ -64,8 +64,7 @@ static void vhost_err(void *opaque, u32 events)
 	eventfd_t n;
 
 	(void)events;
-	eventfd_read(vh->err_fd, &n);
-	if (vh->v)
+	if (!eventfd_read(vh->err_fd, &n) && vh->v)
 		virtio_needs_reset(vh->v);
 }
 
@@ -172,10 +171,13 @@ int vhost_set_queue(const struct vhost *vh, const struct virtq *q, unsigned int 
 void vhost_end(struct vhost *vh, unsigned int queues)
 {
 	unsigned int i;
+	eventfd_t n;
 
 	for (i = 0; i < queues; i++) {
 		vhost_set_file(vh, VHOST_SET_VRING_KICK, i, -1);
 		vhost_set_file(vh, VHOST_SET_VRING_CALL, i, -1);
 	}
+	/* The next driver has not erred. */
+	eventfd_read(vh->err_fd, &n);
 	vh->v = NULL;
 }

@@ -342,6 +342,23 @@ TEST_F(disk, a_chain_that_is_no_request_stops_the_queue)
 	}
 }
 
+/* The main loop hears of it only when the next driver is there. */
+TEST_F(disk, the_next_driver_has_not_erred)
+{
+	struct blk_rig *g = &self->g;
+	const struct ring_piece bad[] = { { blk_slot(0), 15, false },
+					  { blk_slot(0) + 0x800, 1, true } };
+	struct pollfd p = { .fd = g->t.m.loop.epfd, .events = POLLIN };
+
+	blk_header(g, 0, VIRTIO_BLK_T_FLUSH, 0);
+	blk_send(g, 0, bad, 2);
+	ASSERT_EQ(1, poll(&p, 1, BLK_PATIENCE_MS));
+	ASSERT_TRUE(blk_rig_up(g, variant->packed, 0));
+	testvm_run_loop(&g->t);
+	EXPECT_FALSE(g->b.v.status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_do(g, VIRTIO_BLK_T_IN, 0, 4096));
+}
+
 TEST_F(disk, its_size_follows_the_file)
 {
 	struct blk_rig *g = &self->g;
