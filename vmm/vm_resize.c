@@ -25,6 +25,20 @@ int vm_refresh_disks(struct vm *vm, const char *drive)
 	return ret;
 }
 
+/* One that gets smaller does so first: a write that is under way would make the file long again. */
+static int vm_shrink_disk(struct vm *vm, const char *drive, u64 bytes)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->n_devices; i++) {
+		struct vm_device *d = vm->device[i];
+
+		if (d->cfg->type->kind == DEVICE_BLK && !strcmp(drive, d->cfg->blk.drive))
+			return blk_resize(&d->blk, bytes);
+	}
+	return 0;
+}
+
 int vm_block_resize(void *opaque, struct json_object *args, struct json_object **ret,
 		    struct error *e)
 {
@@ -32,7 +46,7 @@ int vm_block_resize(void *opaque, struct json_object *args, struct json_object *
 	s64 bytes = monitor_number(args, "size", 0);
 	struct vm *vm = opaque;
 	struct drive *d = vm_find_drive(vm, id);
-	int err;
+	int err, refused = 0;
 
 	(void)ret;
 	if (!d && config_find_drive(vm->cfg, id))
@@ -41,9 +55,16 @@ int vm_block_resize(void *opaque, struct json_object *args, struct json_object *
 		return vm_not_found(id, e);
 	if (bytes <= 0)
 		return error_set(e, EINVAL, "Parameter 'size' expects a >0 size");
-	err = drive_resize(d, bytes, e);
+	err = drive_check_resize(d, bytes, e);
 	if (err)
 		return err;
-	err = vm_refresh_disks(vm, id);
-	return err ? error_errno(e, -err, "'%s' needs a reset to have its new size", id) : 0;
+	if (drive_loses(d, bytes))
+		refused = vm_shrink_disk(vm, id, bytes);
+	if (!refused) {
+		err = drive_resize(d, bytes, e);
+		refused = vm_refresh_disks(vm, id);
+	}
+	if (err || !refused)
+		return err;
+	return error_errno(e, -refused, "'%s' needs a reset to have its new size", id);
 }

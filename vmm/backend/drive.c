@@ -37,21 +37,35 @@ u32 drive_uses(const struct drive *d)
 	return uses;
 }
 
-int drive_resize(struct drive *d, u64 bytes, struct error *e)
+static bool drive_is_file(const struct drive *d)
 {
 	struct stat st;
 
+	return !fstat(d->fd, &st) && S_ISREG(st.st_mode);
+}
+
+int drive_check_resize(const struct drive *d, u64 bytes, struct error *e)
+{
 	if (d->cfg->readonly)
 		return error_set(e, EACCES, "Image is read-only");
 	if (d->image.fd >= 0)
 		return error_set(e, ENOTSUP, "Image format driver does not support resize");
-	if (fstat(d->fd, &st))
-		return error_errno(e, errno, "Failed to resize file");
-	if (!S_ISREG(st.st_mode))
-		return bytes > blkloop_file_size(d->fd) ?
-		       error_set(e, EINVAL, "Cannot grow device files") : 0;
-	return ftruncate(d->fd, bytes) ? error_errno(e, errno, "Failed to resize file") : 0;
+	if (!drive_is_file(d) && bytes > blkloop_file_size(d->fd))
+		return error_set(e, EINVAL, "Cannot grow device files");
+	return 0;
 }
+
+bool drive_loses(const struct drive *d, u64 bytes)
+{
+	return drive_is_file(d) && bytes < blkloop_file_size(d->fd);
+}
+
+int drive_resize(struct drive *d, u64 bytes, struct error *e)
+{
+	return drive_is_file(d) && ftruncate(d->fd, bytes) ?
+	       error_errno(e, errno, "Failed to resize file") : 0;
+}
+
 
 void drive_destroy(struct drive *d)
 {
@@ -177,12 +191,15 @@ static int drive_update(void *backend, const struct ferry_blk_backend *disk)
 {
 	struct drive *d = backend;
 	u32 stable = disk->flags & ~d->disk.flags & FERRY_BLK_F_WRITETHROUGH;
+	struct ferry_blk_backend was = d->disk;
 	int ret = 0;
 
 	d->disk = *disk;
 	/* Who is paused gets it when they go on. */
 	if (!d->paused)
 		ret = drive_set_disk(d);
+	if (ret)
+		d->disk = was;
 	/* From here on the guest flushes no more, not even what it wrote before. */
 	if (!ret && stable && fdatasync(d->fd))
 		ret = -errno;

@@ -69,13 +69,24 @@ u32 drive_uses(const struct drive *d);
 void drive_destroy(struct drive *d);
 
 /**
- * drive_resize - give the image another size
+ * drive_check_resize - whether the image can have another size
  * @d: the drive
  * @bytes: how large it is to be; of a device, how large it has become, at most
  * @e: why not, as QEMU says it
  *
- * What it loses by that is gone. Whoever shows it to a guest tells the guest: blk_refresh().
- * Main thread, with the machine's lock held.
+ * Return: 0 or a negative errno.
+ */
+int drive_check_resize(const struct drive *d, u64 bytes, struct error *e);
+/* Whether it loses something. Then the guest's disk is made smaller first: blk_resize(). */
+bool drive_loses(const struct drive *d, u64 bytes);
+/**
+ * drive_resize - give it that size
+ * @d: the drive, checked
+ * @bytes: as above
+ * @e: why not
+ *
+ * Whoever shows it to a guest tells the guest: blk_refresh(). Main thread, with the machine's
+ * lock held, as the others.
  *
  * Return: 0 or a negative errno.
  */

@@ -60,11 +60,18 @@ static void blk_config_write(struct virtio_dev *v, u32 off, const void *buf, u32
 {
 	const u32 wce = offsetof(struct virtio_blk_config, wce);
 	struct blk_dev *b = to_blk(v);
+	bool was = b->write_cache;
 
 	if (off > wce || off + size <= wce || !virtio_has(v, VIRTIO_BLK_F_CONFIG_WCE))
 		return;
+	/* Of a file that got shorter unseen. */
+	blk_refresh(b);
 	b->write_cache = ((const u8 *)buf)[wce - off];
-	blk_update(b);
+	if (!blk_update(b))
+		return;
+	/* It has what it had, and the driver, who looks, is not to believe otherwise. */
+	b->write_cache = was;
+	blk_set_flags(b);
 }
 
 /* Have the capacity that bytes make; returns whether it is another one. */
@@ -239,6 +246,7 @@ void blk_destroy(struct blk_dev *b)
 
 int blk_resize(struct blk_dev *b, u64 bytes)
 {
+	u64 was = b->disk.capacity;
 	int ret;
 
 	if (!blk_set_bytes(b, bytes))
@@ -246,6 +254,8 @@ int blk_resize(struct blk_dev *b, u64 bytes)
 	ret = blk_update(b);
 	if (!ret)
 		virtio_config_changed(&b->v);
+	else
+		b->disk.capacity = was;
 	return ret;
 }
 

@@ -423,6 +423,27 @@ TEST_F(disk, its_file_got_shorter_unseen)
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, blk_do(g, VIRTIO_BLK_T_IN, DISK / 2048, 4096));
 }
 
+/* The kernel refuses a disk that is larger than its file. */
+TEST_F(disk, the_write_cache_is_switched_when_the_file_got_shorter)
+{
+	const u32 wce = offsetof(struct virtio_blk_config, wce);
+	struct blk_rig *g = &self->g;
+	u8 on = 0;
+
+	if (variant->loop)
+		SKIP(return, "a device stays as it is");
+	ASSERT_EQ(0, truncate(g->path, DISK / 2));
+	pthread_mutex_lock(&g->t.m.lock);
+	g->b.v.ops->config_write(&g->b.v, wce, &on, 1);
+	g->b.v.ops->config_read(&g->b.v, wce, &on, 1);
+	pthread_mutex_unlock(&g->t.m.lock);
+	EXPECT_EQ(0, on);
+	EXPECT_TRUE(g->drive.disk.flags & FERRY_BLK_F_WRITETHROUGH);
+	EXPECT_FALSE(g->b.v.status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_EQ(DISK / 1024, disk_capacity(g));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_do(g, VIRTIO_BLK_T_OUT, 0, 4096));
+}
+
 TEST_F(disk, the_write_cache_is_switched_under_load)
 {
 	const u32 wce = offsetof(struct virtio_blk_config, wce);
