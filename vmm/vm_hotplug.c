@@ -129,14 +129,26 @@ static int vm_check_sandbox(const struct vm *vm, const char *command, struct err
 	return 0;
 }
 
-/* Its disk is opened here unless drive_add did; on failure nothing is open. */
+/* drive_add may have opened it, when nobody knew yet what its device says of others. */
+static int vm_plug_drive(struct vm *vm, const struct blk_config *cfg, struct error *e)
+{
+	struct drive *drive = vm_find_drive(vm, cfg->drive);
+
+	if (!drive)
+		return vm_open_drive(vm, config_find_drive(vm->cfg, cfg->drive), e);
+	if (cfg->share_rw)
+		drive_share(drive);
+	return 0;
+}
+
+/* On failure its disk is not open. */
 static int vm_plug(struct vm *vm, struct device_config *cfg, struct error *e)
 {
 	struct drive *drive = NULL;
 	int ret = 0;
 
-	if (cfg->type->kind == DEVICE_BLK && !vm_find_drive(vm, cfg->blk.drive))
-		ret = vm_open_drive(vm, config_find_drive(vm->cfg, cfg->blk.drive), e);
+	if (cfg->type->kind == DEVICE_BLK)
+		ret = vm_plug_drive(vm, &cfg->blk, e);
 	if (!ret)
 		ret = vm_make_device(vm, cfg, e);
 	if (ret && cfg->type->kind == DEVICE_BLK)

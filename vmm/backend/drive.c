@@ -66,6 +66,11 @@ int drive_resize(struct drive *d, u64 bytes, struct error *e)
 	       error_errno(e, errno, "Failed to resize file") : 0;
 }
 
+void drive_share(struct drive *d)
+{
+	if (d->image.fd < 0)
+		image_lock_share(d->fd);
+}
 
 void drive_destroy(struct drive *d)
 {

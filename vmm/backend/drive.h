@@ -92,6 +92,9 @@ bool drive_loses(const struct drive *d, u64 bytes);
  */
 int drive_resize(struct drive *d, u64 bytes, struct error *e);
 
+/* Other programs may write too, from now on. */
+void drive_share(struct drive *d);
+
 /* What its requests came to since it was opened; with the machine's lock held. */
 void drive_stats(const struct drive *d, struct ferry_blk_stats *stats);
 

@@ -88,6 +88,14 @@ int image_lock(int fd, const struct image_lock *l, struct error *e)
 	return ret;
 }
 
+void image_lock_share(int fd)
+{
+	struct flock f = { .l_type = F_UNLCK, .l_whence = SEEK_SET,
+			   .l_start = IMAGE_FORBIDS + IMAGE_WRITE, .l_len = 1 };
+
+	fcntl(fd, F_OFD_SETLK, &f);
+}
+
 void image_unlock(int fd)
 {
 	struct flock f = { .l_type = F_UNLCK, .l_whence = SEEK_SET };

@@ -15,6 +15,9 @@ struct image_lock {
 /* Held until image_unlock(), or until @fd, and every copy of it, is closed. */
 int image_lock(int fd, const struct image_lock *l, struct error *e);
 
+/* From now on others may write as well. */
+void image_lock_share(int fd);
+
 /* Let go now: the kernel may have copies that it closes in its own time, those of io_uring. */
 void image_unlock(int fd);
 

@@ -6,7 +6,10 @@
 #include "hotplug_rig.h"
 #include "harness.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+
+#include "backend/image_lock.h"
 
 FIXTURE(plug) {
 	struct hotplug_rig r;
@@ -150,6 +153,30 @@ TEST_F(plug, a_disk_gets_another_size)
 	TYPE("block_resize nothing 1", "Error: 'nothing' is not in use by a device\n");
 	TYPE("block_resize d", "Error: Parameter 'size' is missing\n");
 	HAS_SECTORS(2048);
+}
+
+/* Another descriptor of the image, with QEMU's locks; an error if it is not to be had. */
+static int lock_too(struct hotplug_rig *r, bool share)
+{
+	const struct image_lock l = { .file = r->file, .write = true, .share = share };
+	int fd = open(r->file, O_RDWR | O_CLOEXEC), ret = image_lock(fd, &l, &r->e);
+
+	close(fd);
+	return ret;
+}
+
+TEST_F(plug, a_disk_that_is_added_first_may_be_shared)
+{
+	struct hotplug_rig *r = &self->r;
+	char line[128];
+
+	snprintf(line, sizeof(line), "drive_add 0 if=none,file=%s,format=raw,id=d,vhost=off\n",
+		 r->file);
+	hotplug_rig_ask(r, r->hmp, line);
+	EXPECT_NE(0, lock_too(r, true));
+	TYPE("device_add virtio-blk-pci,drive=d,id=disk,share-rw=on", "");
+	EXPECT_EQ(0, lock_too(r, true));
+	EXPECT_NE(0, lock_too(r, false));
 }
 
 TEST_F(plug, a_disk_that_is_only_read_keeps_its_size)
