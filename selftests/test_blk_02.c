@@ -283,6 +283,28 @@ TEST_F(blk, several_ranges_in_one_request)
 	}
 }
 
+/* More than a moment's work is the driver's own where the file system has no way to do it. */
+TEST_F(blk, zeroes_that_would_take_long)
+{
+	struct blk *b = &self->b;
+	const bool slow = self->disk.o.kind == DISK_TMPFS;
+	const uint32_t sectors = self->disk.sectors / 4;
+	struct virtio_blk_discard_write_zeroes *r = blk_mem(b, BLK_AT(3));
+	struct blk_req req = { VIRTIO_BLK_T_WRITE_ZEROES, 0, BLK_AT(3), 16 * sizeof(*r) };
+
+	TEST_REQUIRE(blk_has(b, VIRTIO_BLK_F_WRITE_ZEROES), "the disk takes no zeroes");
+	TEST_REQUIRE(b->be.write_zeroes.max_ranges >= 16, "few ranges a request");
+	fill_64(b);
+	for (int i = 0; i < 16; i++)
+		r[i] = (struct virtio_blk_discard_write_zeroes){ 0, sectors, 0 };
+	EXPECT_EQ(slow ? S_UNSUPP : S_OK, blk_do(b, 0, &req));
+	EXPECT_TRUE(disk_filled(b->disk, 64, 32768, slow ? 9 : 0));
+	/* Four of them are few enough. */
+	req.len = 4 * sizeof(*r);
+	EXPECT_EQ(S_OK, blk_do(b, 0, &req));
+	EXPECT_TRUE(disk_filled(b->disk, 64, 32768, 0));
+}
+
 TEST_F(blk, all_ranges_are_judged_before_any_is_done)
 {
 	struct blk *b = &self->b;

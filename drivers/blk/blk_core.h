@@ -271,6 +271,22 @@ static inline __u64 ferry_blk_range_bytes(const struct ferry_blk_range *range, _
 	return sectors << FERRY_BLK_SECTOR_SHIFT;
 }
 
+/*
+ * Bytes of zeroes that are written for one request where the file system has no better way to
+ * make them. More would keep all others waiting; the driver, who is told so, can do that itself.
+ */
+#define FERRY_BLK_ZEROES_MAX	(16U << 20)
+
+/**
+ * ferry_blk_zeroes_writable - whether the zeroes of a request are few enough to be written
+ * @range: each judged by ferry_blk_check_range()
+ * @n: how many
+ */
+static inline bool ferry_blk_zeroes_writable(const struct ferry_blk_range *range, __u32 n)
+{
+	return ferry_blk_range_bytes(range, n) <= FERRY_BLK_ZEROES_MAX;
+}
+
 /* What a request of @type, any value, is counted as. */
 static inline enum ferry_blk_stat ferry_blk_stat(__u32 type)
 {

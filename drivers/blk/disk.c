@@ -21,7 +21,6 @@
 
 /* Ranges: sectors of one, and how many in one request. */
 #define FERRY_BLK_RANGE_MAX	(2U << (30 - SECTOR_SHIFT))
-#define FERRY_BLK_ZEROES_MAX	(16U << (20 - SECTOR_SHIFT))
 #define FERRY_BLK_RANGES	64
 #define FERRY_BLK_RANGES_SLOW	1
 
@@ -180,7 +179,7 @@ static void ferry_blk_disk_tell(struct ferry_blk_disk *disk, struct ferry_blk_ba
 
 	/* Zeroes can always be written. */
 	if (slow)
-		l->write_zeroes.max_sectors = FERRY_BLK_ZEROES_MAX;
+		l->write_zeroes.max_sectors = FERRY_BLK_ZEROES_MAX >> SECTOR_SHIFT;
 	ferry_blk_range_finish(&l->discard, FERRY_BLK_RANGES, l->block_size);
 	ferry_blk_range_finish(&l->secure_erase, FERRY_BLK_RANGES, l->block_size);
 	ferry_blk_range_finish(&l->write_zeroes, slow ? FERRY_BLK_RANGES_SLOW : FERRY_BLK_RANGES,

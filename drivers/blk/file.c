@@ -197,7 +197,7 @@ static int ferry_blk_file_range(struct ferry_blk_req *req, const struct ferry_bl
 	if (req->type == VIRTIO_BLK_T_DISCARD || err != -EOPNOTSUPP)
 		return err;
 	err = vfs_fallocate(disk->file, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, pos, bytes);
-	if (err != -EOPNOTSUPP)
+	if (err != -EOPNOTSUPP || !ferry_blk_zeroes_writable(req->range, req->nr_range))
 		return err;
 	return ferry_blk_file_zero(req, pos, bytes);
 }

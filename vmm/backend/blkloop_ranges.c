@@ -72,7 +72,8 @@ static int range_write(struct blkloop_ranges *s, u64 off, u64 len)
 	return 0;
 }
 
-static int range_zero(struct blkloop_ranges *s, u64 off, u64 len, bool unmap)
+static int range_zero(struct blkloop_ranges *s, const struct blkloop_req *req, u64 off, u64 len,
+		      bool unmap)
 {
 	const struct blkloop_disk *d = s->disk;
 	int ret = -EOPNOTSUPP;
@@ -82,12 +83,13 @@ static int range_zero(struct blkloop_ranges *s, u64 off, u64 len, bool unmap)
 	if (ret == -EOPNOTSUPP)
 		ret = d->block ? range_ioctl(d, BLKZEROOUT, off, len) :
 				 range_fallocate(d, FALLOC_FL_ZERO_RANGE, off, len);
-	if (ret == -EOPNOTSUPP)
+	if (ret == -EOPNOTSUPP && ferry_blk_zeroes_writable(req->ranges, req->n_ranges))
 		ret = range_write(s, off, len);
 	return ret;
 }
 
-static int range_do(struct blkloop_ranges *s, u32 type, const struct ferry_blk_range *r)
+static int range_do(struct blkloop_ranges *s, const struct blkloop_req *req,
+		    const struct ferry_blk_range *r)
 {
 	const struct blkloop_disk *d = s->disk;
 	u64 off = r->sector << FERRY_BLK_SECTOR_SHIFT;
@@ -95,12 +97,12 @@ static int range_do(struct blkloop_ranges *s, u32 type, const struct ferry_blk_r
 
 	if (!len)
 		return 0;
-	switch (type) {
+	switch (req->type) {
 	case VIRTIO_BLK_T_DISCARD:
 		return d->block ? range_ioctl(d, BLKDISCARD, off, len) :
 				  range_fallocate(d, FALLOC_FL_PUNCH_HOLE, off, len);
 	case VIRTIO_BLK_T_WRITE_ZEROES:
-		return range_zero(s, off, len, r->flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP);
+		return range_zero(s, req, off, len, r->flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP);
 	case VIRTIO_BLK_T_SECURE_ERASE:
 		return range_ioctl(d, BLKSECDISCARD, off, len);
 	}
@@ -113,7 +115,7 @@ static int ranges_do(struct blkloop_ranges *s, const struct blkloop_req *r)
 	int ret = 0;
 
 	for (i = 0; i < r->n_ranges && !ret; i++)
-		ret = range_do(s, r->type, &r->ranges[i]);
+		ret = range_do(s, r, &r->ranges[i]);
 	if (!ret && s->disk->flags & FERRY_BLK_F_WRITETHROUGH && fdatasync(s->disk->fd))
 		ret = -errno;
 	return ret;
