@@ -87,7 +87,7 @@ static struct net_device *ferry_net_rx_named(struct ferry_net_rx *rx, const stru
 	}
 found:
 	/* Another kind of device may be at its address by now. */
-	if (!dev || !dev->rtnl_link_ops || strcmp(dev->rtnl_link_ops->kind, "tun"))
+	if (!dev->rtnl_link_ops || strcmp(dev->rtnl_link_ops->kind, "tun"))
 		return NULL;
 	rx->ifindex = dev->ifindex;
 	return dev;
