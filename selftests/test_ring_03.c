@@ -161,4 +161,29 @@ TEST_F(notify, a_delayed_call_comes_once)
 	}
 }
 
+/* Meanwhile what the driver asked for is not asked, or who comes then would not hear of it. */
+TEST_F(notify, a_call_that_is_masked_for_a_while_is_not_lost)
+{
+	struct ring *r = &self->g.ring[0];
+	struct dev *d = &self->g.dev;
+	struct ring_seg seg = { RIG_BUF, 64 };
+	struct ring_used u;
+
+	for (unsigned long round = 0; round < test_scale(20); round++) {
+		ring_enable_call(r);
+		dev_vring(d, VHOST_SET_VRING_CALL, 0, -1);
+		for (unsigned int i = 0; i < 3; i++) {
+			ASSERT_EQ(0, ring_add(r, &seg, 1, 0, i));
+			dev_publish(d, 0, r);
+			ASSERT_EQ(1, dev_poll_used(r, &u, DEV_PATIENCE_MS));
+		}
+		event_take(d->call[0]);
+		dev_vring(d, VHOST_SET_VRING_CALL, 0, d->call[0]);
+		ASSERT_EQ(0, ring_add(r, &seg, 1, 0, 3));
+		dev_publish(d, 0, r);
+		ASSERT_LE(1, event_wait(d->call[0], DEV_PATIENCE_MS));
+		ASSERT_EQ(1, dev_poll_used(r, &u, DEV_PATIENCE_MS));
+	}
+}
+
 TEST_HARNESS_MAIN

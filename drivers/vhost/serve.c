@@ -163,9 +163,14 @@ int ferry_vq_push(struct ferry_vq *vq)
 	}
 	vq->stats.chains += vr->nr_done;
 	vr->nr_done = 0;
+	/* Who takes calls again later is not to miss what the driver asks for now. */
+	if (unlikely(!vq->call)) {
+		vr->signalled_valid = false;
+		return 0;
+	}
 	err = vr->ops->need_signal(vr);
 	/* Whoever cannot be asked is told. */
-	if (err && vq->call) {
+	if (err) {
 		vq->stats.signals++;
 		eventfd_signal(vq->call);
 	}
