@@ -11,6 +11,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <pwd.h>
@@ -218,8 +219,12 @@ static int sandbox_compile_all(struct sandbox *s, u32 uses, struct error *e)
 	for (kind = 0; kind < THREAD_KINDS && !ret; kind++)
 		if (sandbox_kind_used(kind, uses))
 			ret = sandbox_compile(&s->program[kind], kind, uses);
-	/* What compiling took is not needed again. */
+	/*
+	 * What compiling took is not needed again. Of what threads free from here on the C library
+	 * gives nothing back by itself: it would first ask a file whether it may.
+	 */
 	malloc_trim(0);
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	if (ret)
 		return error_errno(e, ret, "sandbox");
 	sigaction(SIGSYS, &sa, NULL);

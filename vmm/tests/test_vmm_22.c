@@ -210,6 +210,18 @@ static void act_sort(void)
 	qsort(v, ARRAY_SIZE(v), sizeof(v[0]), compare);
 }
 
+/* What a driver that comes and goes makes a thread have, and give up again. */
+static void act_memory(void)
+{
+	void *block[16];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(block); i++)
+		block[i] = malloc(64 << 10);
+	while (i--)
+		free(block[i]);
+}
+
 /* A guest asks its clock for the hour. */
 static void act_clock(void)
 {
@@ -241,6 +253,7 @@ TEST_F(sandbox, every_kind_lives)
 	for (kind = 0; kind < THREAD_KINDS; kind++) {
 		EXPECT_EQ(0, run(self, kind, act_nothing)) TH_LOG("%u: %s", kind, said(self));
 		EXPECT_EQ(0, run(self, kind, act_usual)) TH_LOG("%u: %s", kind, said(self));
+		EXPECT_EQ(0, run(self, kind, act_memory)) TH_LOG("%u: %s", kind, said(self));
 	}
 }
 
