@@ -10,14 +10,33 @@
 #include <linux/kvm.h>
 #include <sys/mman.h>
 
+#define RAM_HUGE	(2 * MIB)
+
+/*
+ * Memory that begins, as its place in the guest does, where a huge page of the host may: KVM
+ * maps huge pages only so. NORESERVE: a guest's memory is overcommitted, as its user expects.
+ */
+static void *ram_reserve(u64 size)
+{
+	u8 *p = mmap(NULL, size + RAM_HUGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	u64 before;
+
+	if (p == MAP_FAILED)
+		return MAP_FAILED;
+	before = -(uintptr_t)p % RAM_HUGE;
+	if (before)
+		munmap(p, before);
+	munmap(p + before + size, RAM_HUGE - before);
+	return p + before;
+}
+
 static int ram_add(struct ram *r, u64 gpa, u64 size, struct error *e)
 {
 	struct ram_region *reg = &r->region[r->n];
 	void *p;
 
-	/* NORESERVE: a guest's memory is overcommitted, as its user expects. */
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = ram_reserve(size);
 	if (p == MAP_FAILED)
 		return error_errno(e, errno, "cannot set up guest memory 'pc.ram'");
 	/* All are advice: a kernel without one runs the guest all the same. */

@@ -135,6 +135,26 @@ TEST_F(boot, a_bzimage_is_loaded_at_its_address)
 	EXPECT_STREQ("console=ttyS0", (char *)ram_ptr(&self->t.m.ram, X86_CMDLINE, 16));
 }
 
+/* KVM maps no huge page where the two addresses of one are not alike. */
+TEST(guest_memory_begins_where_huge_pages_do)
+{
+	static const u64 sizes[] = { 8, 129, 131, 255 };
+	unsigned int i, j;
+	struct error e;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct ram r;
+
+		ASSERT_EQ(0, ram_init(&r, sizes[i] * MIB, 130 * MIB, 1ULL << 32, &e));
+		for (j = 0; j < r.n; j++) {
+			EXPECT_EQ(0, (uintptr_t)r.region[j].hva % (2 * MIB));
+			((u8 *)r.region[j].hva)[0] = 1;
+			((u8 *)r.region[j].hva)[r.region[j].size - 1] = 1;
+		}
+		ram_destroy(&r);
+	}
+}
+
 TEST_F(boot, an_initrd_lies_above_what_the_kernel_needs)
 {
 	size_t len = make_bzimage(self->image);
