@@ -45,8 +45,11 @@ FIXTURE_VARIANT_ADD(dir, packed) { true, true };
 FIXTURE_VARIANT_ADD(dir, split_off) { false, false };
 FIXTURE_VARIANT_ADD(dir, packed_off) { true, false };
 
+static unsigned int said;
+
 static void say(const char *text)
 {
+	said++;
 	fprintf(stderr, "# %s\n", text);
 }
 
@@ -206,6 +209,25 @@ TEST_F(dir, a_broken_chain_needs_a_reset)
 	ASSERT_EQ(1, poll(&loop, 1, PATIENCE_MS));
 	testvm_run_loop(&self->t);
 	EXPECT_TRUE(self->p.v.status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	ASSERT_TRUE(up(self, variant->packed));
+	EXPECT_EQ(65536, version(self));
+}
+
+/* A driver may try again and again; whoever reads what is said is not to be kept busy by it. */
+TEST_F(dir, a_start_that_fails_is_told_of_once)
+{
+	struct virtio_dev *v = &self->p.v;
+	unsigned int i;
+
+	ASSERT_EQ(0, plug(self, variant, "security_model=none")) TH_LOG("%s", self->e.text);
+	said = 0;
+	pthread_mutex_lock(&self->t.m.lock);
+	v->acked = VIRTIO_BIT(F_VERSION_1);
+	/* There is no queue yet. */
+	for (i = 0; i < 100; i++)
+		EXPECT_EQ(-EINVAL, fsdev_ops.start(&self->fs, v));
+	pthread_mutex_unlock(&self->t.m.lock);
+	EXPECT_EQ(1, said);
 	ASSERT_TRUE(up(self, variant->packed));
 	EXPECT_EQ(65536, version(self));
 }
