@@ -181,6 +181,7 @@ static int vm_build(struct vm *vm, struct error *e)
 	const struct config *cfg = vm->cfg;
 	int ret;
 
+	vm_ignore_signals();
 	ret = machine_init(&vm->machine, e);
 	if (!ret)
 		ret = confine_check(cfg, e);

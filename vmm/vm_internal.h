@@ -139,6 +139,8 @@ int vm_refresh_disks(struct vm *vm, const char *drive);
 int vm_block_resize(void *vm, struct json_object *args, struct json_object **ret, struct error *e);
 
 /* vm_run.c: signals, which end the VM or press its power button. */
+/* What would end the program instead of failing a call; before anything is written. */
+void vm_ignore_signals(void);
 int vm_create_signals(struct vm *vm, struct error *e);
 
 /*

@@ -59,6 +59,13 @@ static int vm_catch(const sigset_t *signals, int *fd, struct error *e)
 	return *fd < 0 ? error_errno(e, errno, "signalfd") : 0;
 }
 
+void vm_ignore_signals(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	/* A file that its user limits (ulimit -f) fails with EFBIG, for whoever asked. */
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 /*
  * SIGINT, SIGQUIT, SIGTERM and SIGHUP end the VM, also while it waits for a client of a
  * socket. SIGUSR1 presses its power button, SIGUSR2 looks whether disks have another size.
@@ -77,9 +84,6 @@ int vm_create_signals(struct vm *vm, struct error *e)
 	sigemptyset(&users);
 	sigaddset(&users, SIGUSR1);
 	sigaddset(&users, SIGUSR2);
-	signal(SIGPIPE, SIG_IGN);
-	/* A file that its user limits (ulimit -f) fails with EFBIG, for whoever asked. */
-	signal(SIGXFSZ, SIG_IGN);
 	ret = vm_catch(&ends, &vm->end_fd, e);
 	if (!ret)
 		ret = vm_catch(&users, &vm->user_fd, e);

@@ -60,7 +60,7 @@ ended() {
 
 nothing_left() { [ ! -e "$qmp" ] && [ ! -e "$dir/hmp" ] && [ ! -e "$dir/pid" ]; }
 
-plan 20
+plan 21
 
 ferry -serial null -qmp "unix:$qmp,server=on,wait=off" -monitor "unix:$dir/hmp,server=on,wait=off" \
 	-pidfile "$dir/pid" &
@@ -124,6 +124,10 @@ judge "but none that asks for something" cat "$dir/err"
 printf '%s{"execute":"quit"}' "$hello" >"$dir/in"
 ferry -qmp stdio <"$dir/in" >"$dir/out" && grep -q host-qmp-quit "$dir/out"
 judge "QMP on stdio, from a file" cat "$dir/out" "$dir/err"
+# The kernel is unpacked into the cache, or it is not.
+mkdir "$dir/cache"
+(ulimit -f 1024 && FERRY_CACHEDIR=$dir/cache ferry -qmp stdio <"$dir/in" >"$dir/out") && grep -q host-qmp-quit "$dir/out"
+judge "the same where files may not be large" cat "$dir/out" "$dir/err"
 printf 'info name\nquit\n' | ferry -name n1 -monitor stdio >"$dir/out" && grep -q '^(qemu) n1$' "$dir/out"
 judge "HMP on stdio" cat "$dir/out" "$dir/err"
 printf 'typed\001cinfo nbme\b\b\bame\rquit\r' | ferry -name n1 -nographic >"$dir/out" &&
