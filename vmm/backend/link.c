@@ -15,6 +15,7 @@
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/bridge.h>
+#include <string.h>
 
 /* libnl's own error numbers, as errno where one says the same. */
 static int link_error(int nle)
@@ -104,6 +105,21 @@ int link_up(const char *name, const char *bridge, struct error *e)
 	return ret;
 }
 
+static int link_check_bridge(struct nl_sock *sk, const char *name, struct error *e)
+{
+	struct rtnl_link *link = NULL;
+	int nle = rtnl_link_get_kernel(sk, 0, name, &link), ret = 0;
+	const char *type;
+
+	if (nle)
+		return link_fail(e, nle, "find", name);
+	type = rtnl_link_get_type(link);
+	if (!type || strcmp(type, "bridge"))
+		ret = error_set(e, EINVAL, "'%s' is not a bridge", name);
+	rtnl_link_put(link);
+	return ret;
+}
+
 int link_add_bridge(const char *name, struct error *e)
 {
 	struct nl_sock *sk;
@@ -115,6 +131,9 @@ int link_add_bridge(const char *name, struct error *e)
 	nle = rtnl_link_bridge_add(sk, name);
 	if (nle && nle != -NLE_EXIST)
 		ret = link_fail(e, nle, "add bridge", name);
+	/* Asked for the name of another interface, the kernel is content with that one. */
+	if (!ret)
+		ret = link_check_bridge(sk, name, e);
 	if (!ret) {
 		nle = link_change(sk, name, 0);
 		if (nle)

@@ -9,7 +9,7 @@
 /* Make an interface up, and a port of @bridge unless that is NULL. */
 int link_up(const char *name, const char *bridge, struct error *e);
 
-/* A bridge, up; one that is there already is only made up. */
+/* A bridge, up; one that is there already is only made up, what is no bridge is left alone. */
 int link_add_bridge(const char *name, struct error *e);
 
 /* "192.0.2.1/24" or "2001:db8::1/64"; one that is there already is no error. */

@@ -22,7 +22,7 @@ refuses() {
 	judge "$name" ended_with $status "$err"
 }
 
-plan 14
+plan 17
 "$FERRY" tap add $tap bridge=$bridge address=192.0.2.1/24 2>"$err"
 judge "a tap in a new bridge" cat "$err"
 [ -e /sys/class/net/$bridge/brif/$tap ]
@@ -35,12 +35,16 @@ judge "the tap is up"
 judge "with virtio-net headers"
 "$FERRY" tap add $tap bridge $bridge address 192.0.2.1/24 2>"$err"
 judge "adding it again changes nothing" cat "$err"
+refuses "a bridge with the name of a tap" "bridge: '$tap' is not a bridge" bridge add $tap
 refuses "a bridge is no tap" "tap: '$bridge' is not a tap interface" tap del $bridge
 refuses "a tap is no bridge" "bridge: '$tap' is not a bridge" bridge del $tap
 "$FERRY" tap del $tap && "$FERRY" bridge del $bridge
 judge "both are deleted"
 [ ! -e /sys/class/net/$tap ] && [ ! -e /sys/class/net/$bridge ]
 judge "and are gone"
+refuses "a new tap in no bridge" "tap: 'lo' is not a bridge" tap add $tap bridge=lo
+[ ! -e /sys/class/net/$tap ]
+judge "is not there"
 refuses "a tap that is not there" "tap: interface '$tap' does not exist" tap del $tap
 refuses "a name too long" "tap: 'interface0123456' is not an interface name" tap add interface0123456
 refuses "an unknown word" "tap: Invalid parameter 'bogus'" tap add $tap bogus=1
