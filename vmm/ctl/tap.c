@@ -82,6 +82,7 @@ static int tap_add(const char *name, int argc, char **argv, struct error *e)
 		{ "bridge", &bridge }, { "br", &bridge }, { "address", &address },
 		{ "queues", &queues }, { "user", &user },
 	};
+	bool existed = if_nametoindex(name);
 	int ret;
 
 	ret = ctl_words(argc, argv, words, ARRAY_SIZE(words), e);
@@ -97,8 +98,8 @@ static int tap_add(const char *name, int argc, char **argv, struct error *e)
 		ret = link_up(name, bridge, e);
 	if (!ret && address)
 		ret = link_add_address(bridge ? bridge : name, address, e);
-	/* Half an interface is none. */
-	if (ret)
+	/* Half an interface is none; one that was there may be a guest's. */
+	if (ret && !existed)
 		link_delete(name, NULL);
 	return ret;
 }

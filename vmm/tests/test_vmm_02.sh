@@ -22,7 +22,7 @@ refuses() {
 	judge "$name" ended_with $status "$err"
 }
 
-plan 17
+plan 21
 "$FERRY" tap add $tap bridge=$bridge address=192.0.2.1/24 2>"$err"
 judge "a tap in a new bridge" cat "$err"
 [ -e /sys/class/net/$bridge/brif/$tap ]
@@ -35,6 +35,13 @@ judge "the tap is up"
 judge "with virtio-net headers"
 "$FERRY" tap add $tap bridge $bridge address 192.0.2.1/24 2>"$err"
 judge "adding it again changes nothing" cat "$err"
+refuses "a bridge that is none" "tap: 'lo' is not a bridge" tap add $tap bridge=lo
+[ -e /sys/class/net/$bridge/brif/$tap ]
+judge "the tap that was there stays a port"
+refuses "an address that is none" \
+	"tap: could not set address '192.0.2.1/x': Invalid input data or parameter" tap add $tap address=192.0.2.1/x
+[ -e /sys/class/net/$bridge/brif/$tap ]
+judge "and stays then as well"
 refuses "a bridge with the name of a tap" "bridge: '$tap' is not a bridge" bridge add $tap
 refuses "a bridge is no tap" "tap: '$bridge' is not a tap interface" tap del $bridge
 refuses "a tap is no bridge" "bridge: '$tap' is not a bridge" bridge del $tap
