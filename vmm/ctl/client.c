@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../backend/sock.h"
+#include "plain.h"
 
 static s64 now_ms(void)
 {
@@ -105,16 +106,6 @@ static int client_read(struct client *c, s64 deadline, struct json_object **msg)
 	return -EPROTO;
 }
 
-char *client_plain(char *text)
-{
-	char *p;
-
-	for (p = text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	return text;
-}
-
 static int client_refused(struct json_object *error, struct error *e)
 {
 	struct json_object *desc = NULL;
@@ -122,7 +113,7 @@ static int client_refused(struct json_object *error, struct error *e)
 	json_object_object_get_ex(error, "desc", &desc);
 	error_set(e, EREMOTEIO, "%s", desc ? json_object_get_string(desc) : "it was refused");
 	if (e)
-		client_plain(e->text);
+		plain_text(e->text, strlen(e->text), false);
 	return -EREMOTEIO;
 }
 

@@ -44,7 +44,4 @@ void client_close(struct client *c);
 int client_command(struct client *c, const char *name, struct json_object *args,
 		   struct json_object **ret, struct error *e);
 
-/* Make what a guest says fit to be printed on a terminal, in place. */
-char *client_plain(char *text);
-
 #endif /* FERRY_VMM_CTL_CLIENT_H */

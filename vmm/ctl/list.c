@@ -9,9 +9,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client.h"
 #include "ctl.h"
+#include "plain.h"
 #include "rundir.h"
 
 /* Milliseconds for each answer: a guest that hangs shall not hide the others for long. */
@@ -52,7 +54,7 @@ static int list_ask(struct client *c, struct list_row *row)
 
 	if (!err && json_object_object_get_ex(ret, "status", &state)) {
 		snprintf(row->state, sizeof(row->state), "%s", json_object_get_string(state));
-		client_plain(row->state);
+		plain_text(row->state, strlen(row->state), false);
 	}
 	json_object_put(ret);
 	ret = NULL;

@@ -22,6 +22,7 @@
 
 #include "ctl.h"
 #include "guest.h"
+#include "plain.h"
 
 /* The process's descriptors, and the only ones. */
 enum { LOG_IN, LOG_OUT, LOG_DIR, LOG_FDS };
@@ -48,11 +49,9 @@ static void log_line(char *text, size_t len)
 	time_t now = time(NULL);
 	struct stat st;
 	struct tm t;
-	size_t n, i;
+	size_t n;
 
-	for (i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			text[i] = text[i] == '\t' ? ' ' : '?';
+	plain_text(text, len, false);
 	n = strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S ", localtime_r(&now, &t));
 	n += snprintf(line + n, sizeof(line) - n, "%.*s\n", (int)len, text);
 	if (!fstat(LOG_OUT, &st) && st.st_size + n > LOG_MAX)

@@ -6,12 +6,14 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../backend/sock.h"
 #include "ctl.h"
 #include "guest.h"
+#include "plain.h"
 #include "relay.h"
 
 static const char *member_string(struct json_object *o, const char *name)
@@ -48,9 +50,11 @@ static int console_check(struct guest *g, const char *path, struct error *e)
 	if (ret)
 		return ret;
 	at = strstr(place, "unix:");
-	if (!at || strncmp(at + 5, path, strlen(path)))
+	if (!at || strncmp(at + 5, path, strlen(path))) {
+		plain_text(place, strlen(place), false);
 		return error_set(e, ENOENT, "the serial port of guest '%s' is elsewhere: %s",
-				 g->entry.name, *place ? client_plain(place) : "it has none");
+				 g->entry.name, *place ? place : "it has none");
+	}
 	if (strncmp(place, "disconnected:", 13))
 		return error_set(e, EBUSY, "the console of guest '%s' is in use", g->entry.name);
 	return 0;
@@ -93,6 +97,19 @@ int ctl_console(int argc, char **argv, struct error *e)
 	return ret < 0 ? ret : 0;
 }
 
+static int qmp_print(struct json_object *ret, struct error *e)
+{
+	char *text = strdup(json_object_to_json_string_ext(ret, JSON_C_TO_STRING_PRETTY |
+								JSON_C_TO_STRING_NOSLASHESCAPE));
+
+	if (!text)
+		return error_errno(e, ENOMEM, "monitor");
+	plain_text(text, strlen(text), true);
+	printf("%s\n", text);
+	free(text);
+	return 0;
+}
+
 /* One command, and what it returns. */
 static int qmp_command(struct guest *g, const char *command, const char *text, struct error *e)
 {
@@ -105,8 +122,7 @@ static int qmp_command(struct guest *g, const char *command, const char *text, s
 	}
 	err = client_command(&g->client, command, args, &ret, e);
 	if (!err)
-		printf("%s\n", json_object_to_json_string_ext(ret, JSON_C_TO_STRING_PRETTY |
-							      JSON_C_TO_STRING_NOSLASHESCAPE));
+		err = qmp_print(ret, e);
 	json_object_put(ret);
 	return err;
 }

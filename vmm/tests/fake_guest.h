@@ -99,7 +99,8 @@ static int fake_balloon(void *vm, struct json_object *args, struct json_object *
 	struct fake *f = vm;
 
 	if (f->flags & FAKE_NO_BALLOON)
-		return error_set(e, ENODEV, "No balloon\033device has been activated");
+		return error_set(e, ENODEV, "No balloon\033device\xc2\x9b" "2J\xff\xc3\xbc has "
+				 "been activated");
 	f->actual = monitor_number(args, "value", 0);
 	return 0;
 }

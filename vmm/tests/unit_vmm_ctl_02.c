@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "commands.h"
+#include "ctl/plain.h"
 #include "fake_guest.h"
 #include "harness.h"
 
@@ -102,6 +103,43 @@ static unsigned int files(const char *dir)
 	return atoi(count);
 }
 
+TEST(what_a_terminal_obeys)
+{
+	static const struct {
+		const char *said, *shown;
+	} cases[] = {
+		{ "", "" },
+		{ "a b~", "a b~" },
+		{ "a\tb\nc\r\033\x7f\001", "a b?c????" },
+		{ "\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", "??????\xc2\xa0" },
+		{ "\xc3\xa4\xdf\xbf\xe2\x82\xac\xf0\x9f\x9a\xa2",
+		  "\xc3\xa4\xdf\xbf\xe2\x82\xac\xf0\x9f\x9a\xa2" },
+		/* What begins in the middle, or ends there. */
+		{ "\x9b" "1m\xbf", "?1m?" },
+		{ "\xc3", "?" },
+		{ "\xe2\x82x", "??x" },
+		{ "\xf0\x9f\x9a\xc3\xa4", "???\xc3\xa4" },
+		/* Longer than need be, halves of a pair, beyond the end. */
+		{ "\xc0\x9b\xc1\xbf\xe0\x82\x9b\xf0\x80\x82\x9b", "???????????" },
+		{ "\xed\xa0\x80\xf4\x90\x80\x80\xf5\xff", "?????????" },
+	};
+	char text[32];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		strcpy(text, cases[i].said);
+		plain_text(text, strlen(text), false);
+		EXPECT_STREQ(cases[i].shown, text);
+	}
+	strcpy(text, "a\n\tb\n");
+	plain_text(text, strlen(text), true);
+	EXPECT_STREQ("a\n b\n", text);
+	/* Only what there is is looked at. */
+	strcpy(text, "a\xc3\xa4");
+	plain_text(text, 2, false);
+	EXPECT_STREQ("a?\xa4", text);
+}
+
 TEST_F(verbs, of_nobody)
 {
 	static const char *const all[] = { "console", "shutdown", "destroy", "pause", "resume",
@@ -186,7 +224,8 @@ TEST_F(verbs, balloon)
 	self->pid = fake_start("b", FAKE_NO_BALLOON);
 	ASSERT_LT(0, self->pid);
 	/* What a guest says is not a terminal's command. */
-	REFUSES("balloon: No balloon?device has been activated", "balloon", "b", "256");
+	REFUSES("balloon: No balloon?device??2J?\xc3\xbc has been activated", "balloon", "b",
+		"256");
 	REFUSES("balloon: No balloon device has been activated", "balloon", "b");
 	verb(self, "list");
 	EXPECT_NE(NULL, strstr(self->said, " 512 ")) TH_LOG("%s", self->said);
@@ -197,6 +236,8 @@ TEST_F(verbs, qmp)
 	self->pid = fake_start("q", 0);
 	ASSERT_LT(0, self->pid);
 	SAYS("{\n  \"text\":\"a/b\"\n}\n", "qmp", "q", "echo", "{\"text\": \"a/b\"}");
+	SAYS("{\n  \"text\":\"??0m\xc3\xbc?\\u001b\"\n}\n", "qmp", "q", "echo",
+	     "{\"text\": \"\\u009b0m\\u00fc\\u007f\\u001b\"}");
 	SAYS("{\n}\n", "qmp", "q", "stop");
 	REFUSES("qmp: The command bogus has not been found", "qmp", "q", "bogus");
 	REFUSES("qmp: Parameter 'text' is missing", "qmp", "q", "echo");

@@ -97,14 +97,14 @@ TEST_F(log, keeps_the_last_words)
 	begin(self);
 	ASSERT_LE(0, self->fd) TH_LOG("%s", self->e.text);
 	put(self, "ferry: first\nfer");
-	put(self, "ry: second\033[2J\t\x7f\nferry: without an end");
+	put(self, "ry: second\033[2J\t\x7f\xc2\x9bH\xc3\xa4\xe4\nferry: without an end");
 	/* As whoever is killed leaves it. */
 	close(self->entry);
 	end(self);
 	text = shown(self, &ret);
 	ASSERT_EQ(0, ret) TH_LOG("%s", self->e.text);
 	EXPECT_NE(NULL, strstr(text, " ferry: first\n")) TH_LOG("%s", text);
-	EXPECT_NE(NULL, strstr(text, " ferry: second?[2J ?\n")) TH_LOG("%s", text);
+	EXPECT_NE(NULL, strstr(text, " ferry: second?[2J ???H\xc3\xa4?\n")) TH_LOG("%s", text);
 	EXPECT_NE(NULL, strstr(text, " ferry: without an end\n")) TH_LOG("%s", text);
 	/* "2026-11-28 12:00:00 " */
 	EXPECT_EQ('-', text[4]);
