@@ -347,6 +347,17 @@ static int chardev_open_pty(struct chardev *c, const struct chardev_config *cfg,
 	return 0;
 }
 
+/* Opening is not waited for: no signal would end the wait for who reads a FIFO. */
+static int chardev_open_file(struct chardev *c, const char *path, struct error *e)
+{
+	c->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+			 0666);
+	if (c->out_fd < 0 ||
+	    fcntl(c->out_fd, F_SETFL, fcntl(c->out_fd, F_GETFL) & ~O_NONBLOCK))
+		return error_errno(e, errno, "could not open '%s'", path);
+	return 0;
+}
+
 /* Two descriptors, for epoll watches each by itself. */
 static int chardev_connected(struct chardev *c, int fd)
 {
@@ -410,11 +421,7 @@ int chardev_init(struct chardev *c, struct machine *m, const struct chardev_conf
 		chardev_raw(c);
 		break;
 	case CHARDEV_FILE:
-		c->out_fd = open(cfg->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY,
-				 0666);
-		if (c->out_fd < 0)
-			return error_errno(e, errno, "could not open '%s'", cfg->path);
-		break;
+		return chardev_open_file(c, cfg->path, e);
 	case CHARDEV_PTY:
 		return chardev_open_pty(c, cfg, e);
 	case CHARDEV_SOCKET:

@@ -44,7 +44,7 @@ with_kvm() { if $kvm; then expect "$@"; else skip "$1" "no working KVM here"; fi
 as=()
 kvm=false
 if kvm_works; then kvm=true; fi
-plan 61
+plan 62
 
 expect "unknown option" "-bogus: invalid option" -bogus
 expect "missing argument" "-kernel: requires an argument" -kernel
@@ -149,6 +149,9 @@ with_kvm "a socket that nobody has made" \
 with_kvm "a socket in place of a file, in the background" \
 	"-monitor unix:$kernel,server=on,wait=off: Failed to bind socket to $kernel: Address already in use" \
 	-kernel "$kernel" -monitor "unix:$kernel,server=on,wait=off" -daemonize
+mkfifo "$dir/fifo"
+with_kvm "a pipe that nobody reads" "could not open '$dir/fifo': No such device or address" \
+	-kernel "$kernel" -serial "file:$dir/fifo"
 with_kvm "a process id where there is no directory" \
 	"cannot create PID file '$dir/none/pid': No such file or directory" \
 	-kernel "$kernel" -serial null -pidfile "$dir/none/pid" -qmp "unix:$dir/q,server=on,wait=off"

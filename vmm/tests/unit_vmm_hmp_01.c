@@ -306,6 +306,25 @@ TEST_F(hmp, a_terminal_that_nobody_reads_is_not_waited_for)
 	close(pt);
 }
 
+/* Signals are blocked where it is opened: there would be no way out of waiting. */
+TEST_F(hmp, a_pipe_that_nobody_reads_is_not_waited_for)
+{
+	const struct chardev_config cfg = { .kind = CHARDEV_FILE, .path = self->path };
+	struct chardev c;
+	int fd;
+
+	ASSERT_EQ(0, mkfifo(self->path, 0600));
+	EXPECT_EQ(-ENXIO, chardev_init(&c, &self->r.t.m, &cfg, -1, &self->r.e));
+	EXPECT_NE(NULL, strstr(self->r.e.text, "could not open '/"));
+	chardev_destroy(&c);
+	fd = open(self->path, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, chardev_init(&c, &self->r.t.m, &cfg, -1, &self->r.e));
+	EXPECT_EQ(0, fcntl(c.out_fd, F_GETFL) & O_NONBLOCK);
+	chardev_destroy(&c);
+	close(fd);
+}
+
 /* What waits for room at the port comes in after a reset, too. */
 TEST_F(hmp, a_reset_makes_room_at_the_port)
 {
