@@ -20,7 +20,7 @@ struct netdev_config {
 	char *id;
 	char *ifname;
 	char *script, *downscript;
-	char *br;
+	char *br, *helper;
 	char *fd, *fds;
 	enum tri vnet_hdr;
 	enum tri vhost;

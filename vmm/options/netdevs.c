@@ -14,6 +14,9 @@
 
 #define NETDEV(field)	offsetof(struct netdev_config, field)
 
+/* What QEMU's helper joins a tap to unless it is told. */
+#define NETDEV_HELPER_BRIDGE	"br0"
+
 static const struct opt_row netdev_rows[] = {
 	{ "type", OPT_STRING, NETDEV(type), .def = "", .help = "tap" },
 	{ "id", OPT_STRING, NETDEV(id), .help = "name that a -device refers to" },
@@ -24,7 +27,8 @@ static const struct opt_row netdev_rows[] = {
 	{ "downscript", OPT_STRING, NETDEV(downscript),
 	  .help = "run before it goes, 'no' for none; /etc/qemu-ifdown if that exists" },
 	{ "br", OPT_STRING, NETDEV(br), .help = "bridge that the interface joins" },
-	{ "helper", OPT_IGNORED },
+	{ "helper", OPT_STRING, NETDEV(helper),
+	  .help = "not run; the bridge is " NETDEV_HELPER_BRIDGE " unless br= says another" },
 	{ "fd", OPT_STRING, NETDEV(fd), .help = "open tap or macvtap descriptor" },
 	{ "fds", OPT_STRING, NETDEV(fds), .help = "several, with colons between" },
 	{ "vnet_hdr", OPT_TRI, NETDEV(vnet_hdr), .help = "offloads through the interface" },
@@ -68,9 +72,13 @@ static const struct opt_table nic_table = { "type", NULL, nic_rows, ARRAY_SIZE(n
 
 static int netdev_check_tap(const struct netdev_config *n, struct error *e)
 {
-	if ((n->fd || n->fds) && (n->ifname || n->script || n->downscript || n->br))
+	if ((n->fd || n->fds) && (n->ifname || n->script || n->downscript || n->br || n->helper))
 		return error_set(e, EINVAL, "ifname=, script=, downscript=, vnet_hdr=, helper= "
 				 "and br= are invalid with fd= or fds=");
+	if (n->helper && (n->ifname || n->script || n->downscript || n->vnet_hdr != TRI_AUTO ||
+			  n->queues != 1 || n->vhostfds))
+		return error_set(e, EINVAL, "ifname=, script=, downscript=, vnet_hdr=, queues= "
+				 "and vhostfds= are invalid with helper=");
 	if (n->fd && n->fds)
 		return error_set(e, EINVAL, "fd= and fds= exclude each other");
 	if (n->vhostfd && n->vhostfds)
@@ -85,6 +93,15 @@ static int netdev_check_tap(const struct netdev_config *n, struct error *e)
 	return 0;
 }
 
+/* The helper is not run: joining a bridge needs no other program. */
+static int netdev_conclude_bridge(struct netdev_config *n, struct error *e)
+{
+	if (!n->helper || n->br)
+		return 0;
+	n->br = strdup(NETDEV_HELPER_BRIDGE);
+	return n->br ? 0 : error_errno(e, ENOMEM, "options");
+}
+
 static int netdev_check(const struct config *c, struct netdev_config *n, struct error *e)
 {
 	unsigned int i;
@@ -94,7 +111,9 @@ static int netdev_check(const struct config *c, struct netdev_config *n, struct 
 	for (i = 0; i < c->n_netdevs; i++)
 		if (!strcmp(c->netdev[i]->id, n->id))
 			return error_set(e, EEXIST, "Duplicate ID '%s' for netdev", n->id);
-	return n->is_user ? config_check_user_net(&n->user, e) : netdev_check_tap(n, e);
+	if (n->is_user)
+		return config_check_user_net(&n->user, e);
+	return netdev_check_tap(n, e) ?: netdev_conclude_bridge(n, e);
 }
 
 void config_free_netdev(struct netdev_config *n)

@@ -288,6 +288,16 @@ TEST_F(cmdline, addresses_count_up_and_avoid_those_given)
 	EXPECT_EQ(0x58, self->p.c.device[2]->net.mac[5]);
 }
 
+TEST_F(cmdline, a_helper_has_a_bridge)
+{
+	parse(&self->p, "-kernel k -netdev tap,id=a -netdev tap,id=b,helper=/h "
+	      "-netdev tap,id=c,helper=/h,br=br1,vhost=on");
+	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
+	EXPECT_EQ(NULL, self->p.c.netdev[0]->br);
+	EXPECT_STREQ("br0", self->p.c.netdev[1]->br);
+	EXPECT_STREQ("br1", self->p.c.netdev[2]->br);
+}
+
 TEST_F(cmdline, two_commas_are_one_in_a_value)
 {
 	parse(&self->p, "-kernel k -netdev tap,id=n0,ifname=a,,b");
@@ -430,6 +440,12 @@ static const struct {
 	{ "-netdev tap,id=a,fd=3,ifname=x",
 	  "-netdev tap,id=a,fd=3,ifname=x: ifname=, script=, downscript=, vnet_hdr=, "
 	  "helper= and br= are invalid with fd= or fds=" },
+	{ "-netdev tap,id=a,fd=3,helper=/h",
+	  "-netdev tap,id=a,fd=3,helper=/h: ifname=, script=, downscript=, vnet_hdr=, "
+	  "helper= and br= are invalid with fd= or fds=" },
+	{ "-netdev tap,id=a,helper=/h,ifname=x",
+	  "-netdev tap,id=a,helper=/h,ifname=x: ifname=, script=, downscript=, vnet_hdr=, "
+	  "queues= and vhostfds= are invalid with helper=" },
 	{ "-serial tcp:x", "-serial tcp:x: could not connect serial device to character "
 	  "backend 'tcp:x'" },
 	{ "-serial stdio -serial null",
