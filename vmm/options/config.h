@@ -55,8 +55,10 @@ struct p9_config {
 
 /* -device virtio-rng-pci,... */
 struct rng_config {
-	char *filename;
+	u64 max_bytes;		/* must be RNG_UNLIMITED */
 };
+
+#define RNG_UNLIMITED	INT64_MAX
 
 /* -device virtio-balloon-pci,... */
 struct balloon_config {

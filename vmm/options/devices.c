@@ -5,6 +5,7 @@
  * Locks: none.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,7 +179,8 @@ static const struct opt_row rng_rows[] = {
 	{ "vectors", OPT_UINT, VIRTIO(vectors), .def = "4294967295",
 	  .help = "MSI-X vectors; as many as the queues need" },
 	{ "rng", OPT_IGNORED },
-	{ "max-bytes", OPT_IGNORED },
+	{ "max-bytes", OPT_SIZE, offsetof(struct device_config, rng.max_bytes),
+	  .def = "0x7fffffffffffffff", .help = "must be the default: there is no limit" },
 	{ "period", OPT_IGNORED },
 };
 
@@ -315,6 +317,14 @@ static int device_check_vsock(const struct vsock_config *s, struct error *e)
 	return 0;
 }
 
+static int device_check_rng(const struct rng_config *r, struct error *e)
+{
+	if (r->max_bytes == RNG_UNLIMITED)
+		return 0;
+	return error_set(e, EINVAL, "max-bytes=%" PRIu64 " is not supported: what the guest takes "
+			 "is not limited", r->max_bytes);
+}
+
 static int device_check(const struct config *c, struct device_config *d, struct error *e)
 {
 	unsigned int i;
@@ -346,6 +356,7 @@ static int device_check(const struct config *c, struct device_config *d, struct 
 	case DEVICE_VSOCK:
 		return device_check_vsock(&d->vsock, e);
 	case DEVICE_RNG:
+		return device_check_rng(&d->rng, e);
 	case DEVICE_CONSOLE:
 		break;
 	}

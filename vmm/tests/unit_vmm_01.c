@@ -309,7 +309,7 @@ TEST_F(cmdline, harmless_words_of_qemu_are_taken)
 {
 	parse(&self->p, "-name guest=x,debug-threads=on -enable-kvm -cpu host -M q35,accel=kvm "
 	      "-nodefaults -display none -no-reboot -monitor none -kernel k "
-	      "-device virtio-rng-pci");
+	      "-device virtio-rng-pci,rng=r,max-bytes=9223372036854775807,period=1000");
 	ASSERT_EQ(CONFIG_RUN, self->p.ret) TH_LOG("%s", self->p.e.text);
 	EXPECT_STREQ("x", self->p.c.name);
 	EXPECT_TRUE(self->p.c.no_reboot);
@@ -425,6 +425,11 @@ static const struct {
 	  "or 'off'" },
 	{ "-device virtio-rng-pci,id=r -device virtio-rng-pci,id=r",
 	  "-device virtio-rng-pci,id=r: Duplicate device ID 'r'" },
+	{ "-device virtio-rng-pci,max-bytes=1024,period=1000",
+	  "-device virtio-rng-pci,max-bytes=1024,period=1000: max-bytes=1024 is not supported: "
+	  "what the guest takes is not limited" },
+	{ "-device virtio-rng-pci,max-bytes=0", "-device virtio-rng-pci,max-bytes=0: "
+	  "max-bytes=0 is not supported: what the guest takes is not limited" },
 	{ "-netdev tap", "-netdev tap: Parameter 'id' is missing" },
 	{ "-netdev id=x", "-netdev id=x: Parameter 'type' is missing" },
 	{ "-netdev sock,id=x", "-netdev sock,id=x: Parameter 'type' expects a netdev backend "
