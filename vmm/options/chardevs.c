@@ -141,7 +141,7 @@ int config_serve(struct config *c, const char *qmp, const char *console, struct 
 	m->where = strdup("the guest's monitor");
 	if (!m->where)
 		return error_errno(e, ENOMEM, "options");
-	if (set_path(&m->chardev, qmp, e) || c->serial_given)
+	if (set_path(&m->chardev, qmp, e) || c->serial_given || c->nodefaults)
 		return m->chardev.path ? 0 : -ENOMEM;
 	c->serial_given = true;
 	c->serial = server;
@@ -189,7 +189,9 @@ int config_check_chardevs(struct config *c, struct error *e)
 	/* The serial port has what nobody else has; -nographic says that it shall. */
 	if (!c->serial_given && c->daemonize && c->nographic)
 		return error_set(e, EINVAL, "-nographic cannot be used with -daemonize");
-	if (!c->serial_given && (!taken || c->nographic))
+	if (!c->serial_given && c->nodefaults)
+		c->serial = (struct chardev_config){ .kind = CHARDEV_NONE };
+	else if (!c->serial_given && (!taken || c->nographic))
 		c->serial = (struct chardev_config){ .kind = CHARDEV_STDIO, .mux = true };
 	else if (!c->serial_given)
 		c->serial = (struct chardev_config){ .kind = CHARDEV_NULL };

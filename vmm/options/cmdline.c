@@ -117,6 +117,13 @@ static int take_nographic(struct config *c, const char *arg, struct error *e)
 	return 0;
 }
 
+static int take_nodefaults(struct config *c, const char *arg, struct error *e)
+{
+	(void)arg, (void)e;
+	c->nodefaults = true;
+	return 0;
+}
+
 static int take_stopped(struct config *c, const char *arg, struct error *e)
 {
 	(void)arg, (void)e;
@@ -255,6 +262,7 @@ static const struct cmd_option cmd_options[] = {
 	  "[,wait=on|off], or none", config_add_monitor },
 	{ "qmp", "DEV", "likewise a monitor for programs (QMP)", config_add_qmp },
 	{ "nographic", NULL, "no graphics: serial port and C-a keys on stdio", take_nographic },
+	{ "nodefaults", NULL, "no serial port unless -serial asks for one", take_nodefaults },
 	{ "S", NULL, "do not start the guest: 'cont' in a monitor does", take_stopped },
 	{ "daemonize", NULL, "go into the background once all is set up", take_daemonize },
 	{ "no-reboot", NULL, "end instead of rebooting", take_no_reboot },
@@ -271,7 +279,6 @@ static const struct cmd_option cmd_options[] = {
 	{ "cpu", "host", "taken where it changes nothing", take_cpu },
 	{ "accel", "kvm", "taken where it changes nothing", take_accel },
 	{ "enable-kvm", NULL, NULL, take_ignored },
-	{ "nodefaults", NULL, NULL, take_ignored },
 	{ "no-user-config", NULL, NULL, take_ignored },
 	{ "no-acpi", NULL, NULL, NULL },
 	{ "display", "none", NULL, take_display },

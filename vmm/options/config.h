@@ -192,7 +192,7 @@ struct config {
 	struct boot_config boot;
 	char *pidfile;
 	char *uuid;		/* NULL: none */
-	bool no_reboot, nographic, daemonize;
+	bool no_reboot, nographic, nodefaults, daemonize;
 	bool stopped;		/* -S */
 	bool sandbox;
 	char *runas, *chroot;

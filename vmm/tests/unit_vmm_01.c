@@ -180,6 +180,10 @@ TEST_F(cmdline, who_has_the_terminal)
 		{ "-kernel k -monitor stdio", CHARDEV_NULL, false, true },
 		{ "-kernel k -qmp stdio", CHARDEV_NULL, false, false },
 		{ "-kernel k -daemonize", CHARDEV_NULL, false, false },
+		{ "-kernel k -nodefaults", CHARDEV_NONE, false, false },
+		{ "-kernel k -nodefaults -nographic", CHARDEV_NONE, false, false },
+		{ "-kernel k -nodefaults -monitor stdio", CHARDEV_NONE, false, true },
+		{ "-kernel k -serial mon:stdio -nodefaults", CHARDEV_STDIO, true, false },
 		{ "-kernel k -daemonize -serial mon:pty", CHARDEV_PTY, true, false },
 	};
 	size_t i;

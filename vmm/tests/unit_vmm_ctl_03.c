@@ -61,6 +61,13 @@ TEST_F(serve, a_serial_port_that_is_elsewhere)
 	EXPECT_EQ(1, self->c.n_monitors);
 }
 
+TEST_F(serve, no_serial_port_that_nobody_asked_for)
+{
+	ASSERT_EQ(CONFIG_RUN, serve(self, "-nodefaults", NULL)) TH_LOG("%s", self->e.text);
+	EXPECT_EQ(CHARDEV_NONE, self->c.serial.kind);
+	EXPECT_STREQ("/r/a,b.qmp", self->c.monitor[0].chardev.path);
+}
+
 TEST_F(serve, beside_other_monitors)
 {
 	char *argv[20] = { "create", "-kernel", "k" };
