@@ -37,6 +37,7 @@ struct netloop_rx {
 
 	unsigned int n_chains, n_pieces;
 	u64 capacity;		/* bytes of the chains held */
+	u32 slots;		/* of the ring, that they take */
 	struct virtio_chain chain[RX_CHAINS];
 	struct iovec piece[RX_PIECES + 1];
 
@@ -78,6 +79,7 @@ static int rx_take(struct netloop_rx *rx)
 		return -EPROTO;
 	rx->n_pieces += c->in_num;
 	rx->capacity += c->in_len;
+	rx->slots += c->slots;
 	rx->n_chains++;
 	return 1;
 }
@@ -114,6 +116,7 @@ static void rx_forget(struct netloop_rx *rx, unsigned int n)
 	for (i = 0; i < n; i++) {
 		pieces += rx->chain[i].in_num;
 		rx->capacity -= rx->chain[i].in_len;
+		rx->slots -= rx->chain[i].slots;
 	}
 	rx->full = false;
 	rx->n_chains -= n;
@@ -177,7 +180,7 @@ static int rx_finish(struct netloop_rx *rx)
 		rx_complete(rx);
 		return 1;
 	}
-	if (rx->mergeable && rx->n_chains < rx->q.ring.num && !rx->full)
+	if (rx->mergeable && rx->slots < rx->q.ring.num && !rx->full)
 		return 0;
 	rx->frame = 0;
 	return 1;
@@ -226,6 +229,7 @@ void netloop_rx_reset(struct netloop_rx *rx)
 	rx->n_chains = 0;
 	rx->n_pieces = 0;
 	rx->capacity = 0;
+	rx->slots = 0;
 	rx->full = false;
 	rx->frame = 0;
 }

@@ -277,6 +277,28 @@ TEST_F(loop, a_frame_that_never_fits_is_dropped)
 	}
 }
 
+/* A ring is full of its descriptors, of which a chain may take several. */
+TEST_F(loop, a_full_ring_of_long_chains_that_is_too_small_drops_the_frame)
+{
+	unsigned int i;
+	u32 len;
+
+	if (!variant->mergeable)
+		SKIP(return, "buffers are not mergeable");
+	ring_driver_init(&self->rx, &self->t, &self->v.queue[0], 8, RX_AREA, variant->packed);
+	for (i = 0; i < 4; i++) {
+		struct ring_piece p[2] = { { BUFFERS + i * 0x1000, 200, true },
+					   { BUFFERS + i * 0x1000 + 200, 200, true } };
+
+		ring_driver_add(&self->rx, p, 2);
+	}
+	ASSERT_EQ(0, start(&self->nl, &self->v, self->tap[0]));
+	ASSERT_EQ(4000, write(self->tap[1], self->frame, 4000));
+	ASSERT_EQ(100, write(self->tap[1], self->frame, 100));
+	ASSERT_TRUE(await(&self->rx, 2, &len));
+	EXPECT_EQ(100, len);
+}
+
 TEST_F(loop, a_readable_receive_buffer_asks_for_a_reset)
 {
 	struct ring_piece p = { BUFFERS, 2000, false };

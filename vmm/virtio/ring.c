@@ -132,6 +132,7 @@ static int ring_walk_split(struct virtio_ring *r, struct virtio_chain *c,
 		unsigned int before = p->n;
 
 		ring_fetch_split(table, i, &d);
+		c->slots += !w.table;
 		step = ferry_split_step(&w, &d);
 		if (step < 0)
 			return -EPROTO;

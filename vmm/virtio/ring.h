@@ -15,7 +15,7 @@
 /* One chain, taken from the ring and not yet handed back. */
 struct virtio_chain {
 	u16 id;			/* split: head index; packed: buffer id */
-	u16 slots;		/* packed: ring slots that it took */
+	u16 slots;		/* of the ring that it took */
 	u16 out_num, in_num;	/* pieces: first the readable, then the writable */
 	u32 out_len, in_len;	/* bytes */
 };
