@@ -75,7 +75,7 @@ static int rx_take(struct netloop_rx *rx)
 	}
 	if (ret != 1)
 		return ret ? -EPROTO : 0;
-	if (c->out_num || !c->in_num || (!rx->mergeable && c->in_len < rx->q.hdr_len))
+	if (c->out_num || !c->in_num)
 		return -EPROTO;
 	rx->n_pieces += c->in_num;
 	rx->capacity += c->in_len;
@@ -210,6 +210,9 @@ static int rx_drain(struct netloop_rx *rx)
 		ret = rx_hold(rx, rx->want);
 		if (ret || !rx->n_chains)
 			return ret;
+		/* The frame's first chain has all of the header. */
+		if (rx->chain[0].in_len < rx->q.hdr_len)
+			return -EPROTO;
 		n = rx_read(rx);
 		if (n == -EINTR)
 			continue;

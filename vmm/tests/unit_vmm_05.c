@@ -102,6 +102,17 @@ static bool await(struct ring_driver *d, unsigned int slots, u32 *len)
 	return false;
 }
 
+static bool asks_for_reset(struct testvm *t, const struct virtio_dev *v)
+{
+	int i;
+
+	for (i = 0; i < 5000 && !(v->status & VIRTIO_CONFIG_S_NEEDS_RESET); i++) {
+		usleep(1000);
+		testvm_run_loop(t);
+	}
+	return v->status & VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
 static ssize_t receive(int fd, void *buf, size_t len)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -162,16 +173,11 @@ TEST_F(loop, frames_no_tap_takes_are_dropped_and_the_next_goes)
 TEST_F(loop, a_broken_transmit_chain_asks_for_a_reset)
 {
 	struct ring_piece p = { BUFFERS, HDR - 1, false };
-	int i;
 
 	ASSERT_EQ(0, start(&self->nl, &self->v, self->tap[0]));
 	ring_driver_add(&self->tx, &p, 1);
 	eventfd_write(self->tx.q->kick_fd, 1);
-	for (i = 0; i < 5000 && !(self->v.status & VIRTIO_CONFIG_S_NEEDS_RESET); i++) {
-		usleep(1000);
-		testvm_run_loop(&self->t);
-	}
-	EXPECT_TRUE(self->v.status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_TRUE(asks_for_reset(&self->t, &self->v));
 }
 
 TEST_F(loop, frames_are_received_whole)
@@ -302,15 +308,28 @@ TEST_F(loop, a_full_ring_of_long_chains_that_is_too_small_drops_the_frame)
 TEST_F(loop, a_readable_receive_buffer_asks_for_a_reset)
 {
 	struct ring_piece p = { BUFFERS, 2000, false };
-	int i;
 
 	ring_driver_add(&self->rx, &p, 1);
 	ASSERT_EQ(0, start(&self->nl, &self->v, self->tap[0]));
-	for (i = 0; i < 5000 && !(self->v.status & VIRTIO_CONFIG_S_NEEDS_RESET); i++) {
-		usleep(1000);
-		testvm_run_loop(&self->t);
-	}
-	EXPECT_TRUE(self->v.status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_TRUE(asks_for_reset(&self->t, &self->v));
+}
+
+/* The first of a frame, be it also the second that was offered. */
+TEST_F(loop, a_receive_buffer_without_room_for_a_header_asks_for_a_reset)
+{
+	struct ring_piece big = { BUFFERS, 1000, true };
+	struct ring_piece small = { BUFFERS + 0x1000, HDR - 1, true };
+	u32 len;
+
+	ring_driver_add(&self->rx, &big, 1);
+	ring_driver_add(&self->rx, &small, 1);
+	ring_driver_add(&self->rx, &big, 1);
+	ASSERT_EQ(0, start(&self->nl, &self->v, self->tap[0]));
+	ASSERT_EQ(100, write(self->tap[1], self->frame, 100));
+	ASSERT_TRUE(await(&self->rx, 1, &len));
+	EXPECT_EQ(100, len);
+	ASSERT_EQ(100, write(self->tap[1], self->frame, 100));
+	EXPECT_TRUE(asks_for_reset(&self->t, &self->v));
 }
 
 TEST_F(loop, it_stops_and_starts_again)
