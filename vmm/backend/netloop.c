@@ -18,10 +18,11 @@
 
 bool netloop_wait(const struct netloop_queue *q, short tap_events, bool kick)
 {
+	/* A tap that goes wakes readers alone: POLLPRI, which it never has, makes one of us. */
 	struct pollfd p[3] = {
 		{ .fd = q->stop_fd, .events = POLLIN },
 		{ .fd = kick ? q->kick_fd : -1, .events = POLLIN },
-		{ .fd = tap_events ? q->tap : -1, .events = tap_events },
+		{ .fd = tap_events ? q->tap : -1, .events = tap_events | POLLPRI },
 	};
 	eventfd_t n;
 
@@ -29,8 +30,11 @@ bool netloop_wait(const struct netloop_queue *q, short tap_events, bool kick)
 		;
 	if (p[1].revents)
 		eventfd_read(q->kick_fd, &n);
-	/* A tap whose interface was deleted is in error for good. */
-	if (p[2].revents & POLLERR && !(p[2].revents & tap_events)) {
+	/*
+	 * A tap whose interface was deleted is in error for good: nothing comes any more. Who
+	 * writes to it finds that out, and does not wait again.
+	 */
+	if (tap_events == POLLIN && (p[2].revents & (POLLERR | POLLIN)) == POLLERR) {
 		p[1].fd = -1;
 		p[2].fd = -1;
 		while (poll(p, 3, -1) < 0 && errno == EINTR)
