@@ -313,8 +313,13 @@ static int netdev_fall_back(struct netdev *nd, int err)
 	struct error e;
 	char text[160];
 
-	if (nd->cfg->vhostforce || netdev_init_loop(nd, &e))
+	if (nd->cfg->vhostforce)
 		return err;
+	if (netdev_init_loop(nd, &e)) {
+		/* The driver may try again. */
+		netdev_destroy_loop(nd);
+		return err;
+	}
 	snprintf(text, sizeof(text), "unable to start vhost net: %d: falling back on userspace "
 		 "virtio", -err);
 	nd->warn(text);
