@@ -160,8 +160,13 @@ static int drive_fall_back(struct drive *d, int err)
 	char text[160];
 	struct error e;
 
-	if (d->cfg->vhostforce || blkloop_init(&d->loop, d->m, &e))
+	if (d->cfg->vhostforce)
 		return err;
+	if (blkloop_init(&d->loop, d->m, &e)) {
+		/* The driver may try again. */
+		blkloop_destroy(&d->loop);
+		return err;
+	}
 	snprintf(text, sizeof(text), "unable to start vhost blk: %d: falling back on userspace "
 		 "virtio", -err);
 	d->warn(text);

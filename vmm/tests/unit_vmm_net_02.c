@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend/drive.h"
 #include "backend/netdev.h"
 #include "harness.h"
 #include "ring_driver.h"
@@ -116,6 +117,29 @@ TEST_F(refused, network_threads_for_which_descriptors_lack)
 	EXPECT_FALSE(nd.use_vhost);
 	netdev_ops.stop(&nd);
 	netdev_destroy(&nd);
+}
+
+TEST_F(refused, a_disk_whose_threads_cannot_be_watched)
+{
+	const struct ferry_blk_backend disk = { .fd = -1 };
+	const struct drive_config cfg = { 0 };
+	struct drive d = {
+		.cfg = &cfg, .m = &self->t.m, .warn = warn, .use_vhost = true, .vhost = self->gone,
+		.fd = -1, .image = { .fd = -1 },
+	};
+	int loop = self->t.m.loop.epfd;
+	unsigned int i, before = open_files();
+
+	/* No descriptor is lacking, but the last thing is refused. */
+	self->t.m.loop.epfd = -1;
+	for (i = 0; i < ATTEMPTS; i++) {
+		ASSERT_EQ(-EBADF, drive_ops.start(&d, &self->v, &disk));
+		EXPECT_TRUE(d.use_vhost);
+		EXPECT_EQ(before, open_files());
+	}
+	self->t.m.loop.epfd = loop;
+	drive_destroy(&d);
+	EXPECT_EQ(before, open_files());
 }
 
 TEST_HARNESS_MAIN
