@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/kvm.h>
+#include <linux/vhost.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -25,6 +27,13 @@
 #define HAS(n, mask, val)	{ n, SCMP_CMP_MASKED_EQ, mask, val }
 #define READ_ONLY	HAS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)
 #define NO_CODE		HAS(2, PROT_EXEC, 0)
+
+/* Of one type, and, unless @dir is 0, that way. The kernel looks at the lower half. */
+#define IOC_BLOCK	0x12
+#define IOC_TTY		'T'
+#define IOC_OF(dir, type)	((u32)(dir) << _IOC_DIRSHIFT | (u32)(type) << _IOC_TYPESHIFT)
+#define IOCTLS(dir, type)	{ SCMP_SYS(ioctl), BOTH, 0, HAS(1, \
+	IOC_OF(dir, _IOC_TYPEMASK), IOC_OF(dir, type)) }
 
 /* A thread of this program, and no new name spaces. */
 #define CLONE_NEW	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
@@ -56,7 +65,11 @@ static const struct sandbox_rule rules[] = {
 	{ SCMP_SYS(lseek), BOTH | K(USER_NET) | K(9P) },
 
 	/* Devices come and go with their drivers. */
-	{ SCMP_SYS(ioctl), BOTH },
+	IOCTLS(0, KVMIO), IOCTLS(0, VHOST_VIRTIO), IOCTLS(0, IOC_BLOCK),
+	/* Taps, and terminals but for typing into one. */
+	IOCTLS(_IOC_READ, IOC_TTY), IOCTLS(_IOC_WRITE, IOC_TTY),
+	{ SCMP_SYS(ioctl), BOTH, 0, IS(1, TCGETS) }, { SCMP_SYS(ioctl), BOTH, 0, IS(1, TCSETS) },
+	{ SCMP_SYS(ioctl), BOTH, 0, IS(1, TCSETSW) }, { SCMP_SYS(ioctl), BOTH, 0, IS(1, TCSETSF) },
 	{ SCMP_SYS(eventfd2), BOTH }, { SCMP_SYS(epoll_ctl), BOTH },
 	{ SCMP_SYS(getrandom), ALL },
 	{ SCMP_SYS(fdatasync), BOTH },

@@ -4,6 +4,10 @@
  * the program. Each case runs in a child, which cannot come back from it.
  */
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/if_tun.h>
+#include <linux/kvm.h>
+#include <linux/vhost.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sched.h>
@@ -17,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "blk_rig.h"
@@ -161,6 +166,26 @@ static void act_ioctl(void)
 	syscall(SYS_ioctl, 0, SIOCGIFINDEX, 0);
 }
 
+/* Whoever started the program would find it on his command line. */
+static void act_type(void)
+{
+	syscall(SYS_ioctl, 0, TIOCSTI, "x");
+}
+
+/* Of descriptors that are none. */
+static void act_device(void)
+{
+	syscall(SYS_ioctl, -1, KVM_RUN, 0);
+	syscall(SYS_ioctl, -1, KVM_GET_SREGS, 0);
+	syscall(SYS_ioctl, -1, VHOST_SET_OWNER, 0);
+	syscall(SYS_ioctl, -1, FERRY_BLK_GET_STATS, 0);
+	syscall(SYS_ioctl, -1, BLKGETSIZE64, 0);
+	syscall(SYS_ioctl, -1, TUNSETIFF, 0);
+	syscall(SYS_ioctl, -1, TUNGETIFF, 0);
+	isatty(-1);
+	tcsetattr(-1, TCSAFLUSH, &(struct termios){ 0 });
+}
+
 static void act_ioctl_change(void)
 {
 	syscall(SYS_ioctl, 0, SIOCSIFFLAGS, 0);
@@ -286,7 +311,10 @@ TEST_F(sandbox, a_thread_does_what_its_kind_does)
 		{ THREAD_USER_NET, act_socket, true }, { THREAD_NET, act_socket, false },
 		{ THREAD_VCPU, act_socket, false }, { THREAD_9P, act_socket, false },
 		{ THREAD_MAIN, act_socket, false },
-		{ THREAD_VCPU, act_ioctl, true }, { THREAD_NET, act_ioctl, false },
+		{ THREAD_VCPU, act_device, true }, { THREAD_MAIN, act_device, true },
+		{ THREAD_NET, act_device, false }, { THREAD_9P, act_device, false },
+		{ THREAD_VCPU, act_type, false }, { THREAD_MAIN, act_type, false },
+		{ THREAD_VCPU, act_ioctl, false }, { THREAD_NET, act_ioctl, false },
 		{ THREAD_BLK, act_ioctl, false }, { THREAD_9P, act_ioctl, false },
 		{ THREAD_USER_NET, act_ioctl_change, false },
 		{ THREAD_USER_NET, act_interface, true },
