@@ -16,6 +16,7 @@
 
 #include "9p/p9_session_core.h"
 #include "p9loop_server.h"
+#include "spare_fd.h"
 
 /* The same order of judgement as in the kernel. */
 static int export_rights(struct ferry_9p_backend *b)
@@ -41,7 +42,7 @@ static int export_rights(struct ferry_9p_backend *b)
  */
 static void export_raise_limit(u32 fids)
 {
-	const rlim_t want = 3 * (rlim_t)fids + P9LOOP_LOCKS_MAX + P9LOOP_SPARE_FDS;
+	const rlim_t want = 3 * (rlim_t)fids + P9LOOP_LOCKS_MAX + SPARE_FDS;
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= want)

@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "p9loop_server.h"
+#include "spare_fd.h"
 
 /* What the kernel puts behind the path of a name that is gone. */
 #define NODE_GONE	" (deleted)"
@@ -36,20 +36,11 @@ struct p9loop_name p9loop_name(int fd)
  * p9loop_keep - keep a descriptor for a guest, if there are enough
  * @fd: just opened, or -errno
  *
- * The lowest that is free is taken first, so that a high one says that few are left: for the
- * rest of the program, and for what is open but for a moment.
- *
  * Return: @fd, or -EMFILE, and it is closed.
  */
 int p9loop_keep(int fd)
 {
-	struct rlimit r;
-	rlim_t spare;
-
-	if (fd < 0 || getrlimit(RLIMIT_NOFILE, &r))
-		return fd;
-	spare = r.rlim_cur / 2 < P9LOOP_SPARE_FDS ? r.rlim_cur / 2 : P9LOOP_SPARE_FDS;
-	if ((rlim_t)fd < r.rlim_cur - spare)
+	if (fd < 0 || !spare_fd(fd))
 		return fd;
 	close(fd);
 	return -EMFILE;

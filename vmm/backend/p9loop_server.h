@@ -33,9 +33,6 @@
 #define P9LOOP_OWNERS_MAX	1024
 #define P9LOOP_LOCKS_MAX	16384
 
-/* Descriptors that no guest gets. */
-#define P9LOOP_SPARE_FDS	256U
-
 #define P9LOOP_FID_BUCKETS	4096
 #define P9LOOP_SEGMENTS		16	/* of a payload, without an allocation */
 
