@@ -3,7 +3,8 @@
  * Role: -netdev user: libslirp behind one end of a socket pair, whose other end looks
  *	like a tap to the threads that serve the queues. Frames are bounded by the socket's
  *	buffer in both directions, and so is what the guest may make the host open: beyond
- *	USER_SOCKETS_MAX sockets, frames that would open another are dropped.
+ *	USER_SOCKETS_MAX sockets, or once only the program's own descriptors are left,
+ *	frames that would open another are dropped.
  *
  *	When the guest does not take its frames the thread waits for it, and with it
  *	everything that the host's side sends: nothing is queued without a bound, and
@@ -15,6 +16,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/ethernet.h>
 #include <netinet/ip6.h>
 #include <poll.h>
@@ -28,6 +30,7 @@
 #include <unistd.h>
 
 #include "slirp_api.h"
+#include "spare_fd.h"
 
 /* What the emulated card takes: there are no offloads and no VLANs. */
 #define USER_FRAME_MAX		1514U
@@ -37,6 +40,9 @@
 
 /* Sockets that a guest may have opened on the host at a time. */
 #define USER_SOCKETS_MAX	512U
+
+/* Descriptors are below: the most that a process has, unless fs.nr_open was raised. */
+#define USER_FDS_MAX		(1U << 20)
 
 /* libslirp lowers a longer timeout to this much, in ms, if it waits for nothing itself. */
 #define USER_SLIRP_IDLE		1000U
@@ -59,6 +65,8 @@ struct user_net {
 	bool stopping;
 	struct pollfd *poll;
 	unsigned int n_poll, room;
+	unsigned int n_sockets;
+	u64 sockets[USER_FDS_MAX / 64];	/* a bit for each descriptor that is one */
 	int64_t expires[SLIRP_TIMER_NUM];	/* ms, or USER_NEVER */
 	void *timer_opaque[SLIRP_TIMER_NUM];
 	u8 frame[USER_FRAME_MAX];
@@ -119,10 +127,29 @@ static void user_timer_mod(void *timer, int64_t expire_time, void *opaque)
 	*(int64_t *)timer = expire_time;
 }
 
-static void user_fd_ignored(int fd, void *opaque)
+static void user_count_socket(struct user_net *n, int fd, bool open)
 {
-	/* Sockets are gathered anew before each wait. */
-	(void)fd, (void)opaque;
+	u64 bit, *word;
+
+	/* It also tells of what could not be opened. */
+	if (fd < 0 || fd >= (int)USER_FDS_MAX)
+		return;
+	bit = BIT_ULL(fd % 64);
+	word = &n->sockets[fd / 64];
+	if (!!(*word & bit) == open)
+		return;
+	*word ^= bit;
+	n->n_sockets += open ? 1 : -1;
+}
+
+static void user_socket_opened(int fd, void *opaque)
+{
+	user_count_socket(opaque, fd, true);
+}
+
+static void user_socket_closes(int fd, void *opaque)
+{
+	user_count_socket(opaque, fd, false);
 }
 
 static void user_notify(void *opaque)
@@ -138,8 +165,8 @@ static const SlirpCb user_callbacks = {
 	.timer_new_opaque = user_timer_new,
 	.timer_free = user_timer_free,
 	.timer_mod = user_timer_mod,
-	.register_poll_fd = user_fd_ignored,
-	.unregister_poll_fd = user_fd_ignored,
+	.register_poll_fd = user_socket_opened,
+	.unregister_poll_fd = user_socket_closes,
 	.notify = user_notify,
 };
 
@@ -157,6 +184,8 @@ static int user_add_poll(int fd, int events, void *opaque)
 	struct pollfd *more;
 	size_t i;
 
+	/* Of one that it accepts libslirp tells before it has a number. */
+	user_count_socket(n, fd, true);
 	if (n->n_poll == n->room) {
 		more = realloc(n->poll, 2 * n->room * sizeof(*more));
 		/* This one is left out until there is memory again. */
@@ -220,10 +249,27 @@ bool user_net_frame_opens(const u8 *frame, size_t len)
 	return false;
 }
 
+/*
+ * Whether the guest may have one more socket. Those that are polled are not all there are:
+ * of a connection that waits for the guest alone libslirp polls nothing.
+ */
+static bool user_may_open(const struct user_net *n)
+{
+	int fd;
+
+	if (n->n_sockets >= USER_SOCKETS_MAX)
+		return false;
+	/* The lowest that is free, which the socket would be. */
+	fd = fcntl(n->sock, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return fd < (int)USER_FDS_MAX && !spare_fd(fd);
+}
+
 /* What the guest sent: a batch at most. */
 static void user_take_frames(struct user_net *n)
 {
-	bool full = n->n_poll - USER_POLL_SOCKETS >= USER_SOCKETS_MAX;
 	unsigned int i;
 	ssize_t len;
 
@@ -234,7 +280,7 @@ static void user_take_frames(struct user_net *n)
 		/* One that is longer than it may be was cut: MSG_TRUNC tells. */
 		if (!len || len > (ssize_t)sizeof(n->frame))
 			continue;
-		if (full && user_net_frame_opens(n->frame, len))
+		if (user_net_frame_opens(n->frame, len) && !user_may_open(n))
 			continue;
 		n->api.input(n->slirp, n->frame, len);
 	}

@@ -134,6 +134,8 @@ static const struct sandbox_rule rules[] = {
 	/* resolv.conf, and files of tftp=. */
 	{ SCMP_SYS(openat), K(USER_NET), 0, READ_ONLY },
 	{ SCMP_SYS(newfstatat), K(USER_NET) }, { SCMP_SYS(sysinfo), K(USER_NET) },
+	/* How many descriptors there may be. */
+	{ SCMP_SYS(prlimit64), K(USER_NET), 0, IS(2, 0) },
 
 	/* A directory in user space begins with its root and its limits. */
 	{ SCMP_SYS(open_tree), BOTH, SANDBOX_9P }, { SCMP_SYS(prlimit64), BOTH, SANDBOX_9P },

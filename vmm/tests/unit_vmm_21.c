@@ -8,8 +8,12 @@
 #include <net/ethernet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend/user_net.h"
@@ -20,6 +24,7 @@
 #define PATIENCE_MS	60000
 #define TCP_FIN		0x01
 #define TCP_SYN		0x02
+#define TCP_RST		0x04
 #define TCP_PSH		0x08
 #define TCP_ACK		0x10
 
@@ -292,6 +297,146 @@ static unsigned int open_files(void)
 		n++;
 	closedir(d);
 	return n;
+}
+
+/* A connection is asked for, by a guest that wants none of what comes. */
+static size_t tcp_syn(u8 *f, const u16 ports[2])
+{
+	u8 *tcp = f + 34, pseudo[4] = { 0, IPPROTO_TCP, 0, 20 };
+	size_t len = ip_frame(f, guest_ip, host_ip, IPPROTO_TCP, 20);
+
+	memset(tcp, 0, 20);
+	put16(tcp, ports[0]);
+	put16(tcp + 2, ports[1]);
+	tcp[12] = 5 << 4;
+	tcp[13] = TCP_SYN;
+	put16(tcp + 16, fold(sum(tcp, 20, sum(f + 26, 8, sum(pseudo, 4, 0)))));
+	return len;
+}
+
+/* Whoever connects gets @bytes; with none the connection is closed. The child, or -1. */
+static pid_t serve(u16 *port, size_t bytes)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int s = socket(AF_INET, SOCK_STREAM, 0), c;
+	static u8 data[128 * KIB];
+	socklen_t len = sizeof(a);
+	pid_t pid;
+
+	if (bind(s, (void *)&a, sizeof(a)) || listen(s, 4096) || getsockname(s, (void *)&a, &len))
+		return -1;
+	*port = ntohs(a.sin_port);
+	pid = fork();
+	if (pid) {
+		close(s);
+		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		c = accept4(s, NULL, NULL, SOCK_NONBLOCK);
+		if (c < 0)
+			usleep(1000);
+		else if (!bytes || write(c, data, bytes) < 0)
+			close(c);
+	}
+}
+
+/* Take what comes to the guest for a while, so that the other side goes on. */
+static void take_frames(int fd, unsigned int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	u8 f[2048];
+
+	for (; ms; ms--) {
+		poll(&p, 1, 1);
+		while (recv(fd, f, sizeof(f), MSG_DONTWAIT) > 0)
+			;
+	}
+}
+
+/*
+ * Connections for which there is nothing to wait are sockets all the same: those that the
+ * host has closed, and those from which the guest takes nothing.
+ */
+static void open_connections(FIXTURE_DATA(user) *self, struct __test_metadata *_metadata,
+			     size_t bytes)
+{
+	unsigned int before = open_files(), i;
+	u16 ports[2] = { 1024 };
+	u8 f[100] = { 0 };
+	pid_t pid = serve(&ports[1], bytes);
+
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(put_frame(self->fd, f, arp_request(f, host_ip)));
+	for (i = 0; i < 2000; i++, ports[0]++) {
+		ASSERT_TRUE(put_frame(self->fd, f, tcp_syn(f, ports)));
+		if (i % 100 == 99)
+			take_frames(self->fd, 50);
+	}
+	for (i = 0; i < 50 && open_files() < before + 640; i++)
+		take_frames(self->fd, 20);
+	EXPECT_LT(before + 400, open_files());
+	EXPECT_GT(before + 640, open_files());
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+TEST_F(user, connections_that_the_host_closed_are_counted)
+{
+	open_connections(self, _metadata, 0);
+}
+
+TEST_F(user, connections_of_which_the_guest_takes_nothing_are_counted)
+{
+	open_connections(self, _metadata, 128 * KIB);
+}
+
+TEST_F(user, sockets_that_are_closed_make_room)
+{
+	unsigned int before = open_files(), i;
+	u16 ports[2] = { 1024 };
+	u8 f[100] = { 0 };
+	pid_t pid = serve(&ports[1], 0);
+
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(put_frame(self->fd, f, arp_request(f, host_ip)));
+	for (i = 0; i < 2000; i++, ports[0]++) {
+		ASSERT_TRUE(put_frame(self->fd, f, tcp_syn(f, ports)));
+		ASSERT_TRUE(await_frame(self, is_ip(self->f, self->len, IPPROTO_TCP) &&
+					self->f[36] == ports[0] >> 8 &&
+					self->f[37] == (ports[0] & 0xff)));
+		/* It is there; the guest thinks better of it. */
+		ASSERT_TRUE(tcp_answer(self->fd, self->f, TCP_RST | TCP_ACK, 1, ""));
+	}
+	for (i = 0; i < 100 && open_files() > before + 10; i++)
+		take_frames(self->fd, 20);
+	EXPECT_GT(before + 10, open_files());
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+TEST_F(user, a_guest_leaves_descriptors_to_the_program)
+{
+	struct rlimit r;
+	unsigned int i;
+	u8 f[100];
+	int fd;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &r));
+	r.rlim_cur = 400;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &r));
+	ASSERT_TRUE(put_frame(self->fd, f, arp_request(f, host_ip)));
+	for (i = 0; i < 1000; i++) {
+		const u16 ports[2] = { 1024 + i, 9 };
+
+		ASSERT_TRUE(put_frame(self->fd, f, udp_frame(f, guest_ip, host_ip, ports, 4)));
+	}
+	take_frames(self->fd, 500);
+	EXPECT_LT(150, open_files());
+	EXPECT_GT(220, open_files());
+	fd = dup(0);
+	EXPECT_EQ(200, fd);
+	close(fd);
 }
 
 TEST_F(user, a_guest_cannot_open_sockets_without_end)
