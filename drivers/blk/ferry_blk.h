@@ -42,6 +42,9 @@
 /* Pages that one call pins at most. */
 #define FERRY_BLK_PIN		64
 
+/* Huge pages that requests which begin together are looked for in. */
+#define FERRY_BLK_SPANS		4
+
 struct ferry_blk_req;
 struct ferry_blk_queue;
 
@@ -92,6 +95,16 @@ struct ferry_blk_disk {
 	__le16 lifetime[FERRY_BLK_LIFETIME_BYTES / 2];	/* as GET_LIFETIME answers */
 };
 
+/* A huge page of the owner's memory, pinned for all requests that have a part of it. */
+struct ferry_blk_span {
+	struct ferry_blk_span *next;	/* in q->free_span */
+	unsigned long addr;
+	struct page *first;
+	struct page *pinned;		/* one of it stands for all */
+	u32 users;
+	bool write;			/* pinned so that it may be written to */
+};
+
 struct ferry_blk_req {
 	struct ferry_blk_queue *q;
 	struct llist_node node;		/* in q->done */
@@ -114,6 +127,7 @@ struct ferry_blk_req {
 	struct bio_vec *bvec;
 	struct bio *more;		/* room behind them, where one bio does not suffice */
 	struct bio_vec own_bvec[FERRY_BLK_BVECS];
+	struct ferry_blk_span *span;	/* of the one page of a payload, if that has no pin */
 	struct iovec *seg;		/* of a bounced read: where it goes */
 	struct ferry_blk_range *range;
 	u32 nr_range;
@@ -167,6 +181,11 @@ struct ferry_blk_queue {
 	bool waiting;			/* the guest is to kick after several */
 	bool dry;			/* it sent none when it last was to */
 	struct list_head polled;	/* of those, the ones that nobody completes unasked */
+	struct ferry_blk_span *spans;	/* all that there are */
+	struct ferry_blk_span *free_span;
+	struct ferry_blk_span *span[FERRY_BLK_SPANS];	/* looked for, or NULL; by address */
+	bool span_some;			/* some of these are not NULL */
+	bool span_more;			/* several requests begin together: there may be some */
 	struct ferry_blk_stats stats;	/* read at any time */
 	struct page *pages[FERRY_BLK_PIN];
 };
@@ -221,6 +240,16 @@ bool ferry_blk_idle(struct ferry_blk_queue *q);
 int ferry_blk_map(struct ferry_blk_req *req, const struct iovec *seg, u32 skip);
 int ferry_blk_map_ranges(struct ferry_blk_req *req, const struct iovec *seg, u32 skip);
 int ferry_blk_unmap(struct ferry_blk_req *req, bool deliver);
+
+/* span.c */
+struct ferry_blk_span *ferry_blk_span_get(struct ferry_blk_queue *q, unsigned long addr,
+					  bool write);
+struct ferry_blk_span *ferry_blk_span_new(struct ferry_blk_queue *q, unsigned long addr,
+					  struct page *page, bool write);
+void ferry_blk_span_put(struct ferry_blk_queue *q, struct ferry_blk_span *s);
+void ferry_blk_spans_forget(struct ferry_blk_queue *q);
+int ferry_blk_spans_alloc(struct ferry_blk_queue *q, u32 n);
+void ferry_blk_spans_free(struct ferry_blk_queue *q);
 
 /* bdev.c */
 void ferry_blk_bdev_poll(struct ferry_blk_queue *q);

@@ -117,6 +117,32 @@ static void ferry_blk_append(struct ferry_blk_req *req, struct page *page, u32 o
 	bv->bv_len = len;
 }
 
+/* The one piece of a payload, which is in one page. Return: as ferry_blk_pin(). */
+static int ferry_blk_pin_page(struct ferry_blk_req *req, unsigned long addr, u32 len)
+{
+	struct ferry_blk_queue *q = req->q;
+	u32 off = offset_in_page(addr);
+	bool write = req->op == FERRY_BLK_READ;
+	struct ferry_blk_span *s = NULL;
+	struct page *page;
+	int got;
+
+	if (q->span_some)
+		s = ferry_blk_span_get(q, addr, write);
+	if (s) {
+		page = s->first + ((addr & ~PMD_MASK) >> PAGE_SHIFT);
+	} else {
+		got = pin_user_pages_fast(addr - off, 1, write ? FOLL_WRITE : 0, &page);
+		if (unlikely(got != 1))
+			return got == -ENOMEM ? got : -EFAULT;
+		if (q->span_more)
+			s = ferry_blk_span_new(q, addr, page, write);
+	}
+	req->span = s;
+	bvec_set_page(&req->bvec[req->nr_bvec++], page, len, off);
+	return 0;
+}
+
 /* Pin one piece. Return: 0, -ENOMEM, or -EFAULT if memory is not there. */
 static int ferry_blk_pin(struct ferry_blk_req *req, unsigned long addr, u32 len)
 {
@@ -131,10 +157,6 @@ static int ferry_blk_pin(struct ferry_blk_req *req, unsigned long addr, u32 len)
 		got = pin_user_pages_fast(addr - off, nr, flags, pages);
 		if (unlikely(got <= 0))
 			return got == -ENOMEM ? got : -EFAULT;
-		if (likely(off + len <= PAGE_SIZE)) {
-			ferry_blk_append(req, pages[0], off, len);
-			return 0;
-		}
 		for (i = 0; i < got; i += run) {
 			u32 n;
 
@@ -237,8 +259,8 @@ int ferry_blk_map(struct ferry_blk_req *req, const struct iovec *seg, u32 skip)
 		err = ferry_blk_bounce(req, &w, pieces);
 	} else {
 		err = ferry_blk_table(req, pages);
-		if (likely(pieces == 1 && !err))
-			err = ferry_blk_pin(req, at.addr, at.len);
+		if (likely(pages == 1 && !err))
+			err = ferry_blk_pin_page(req, at.addr, at.len);
 		else
 			while (!err && ferry_blk_walk_next(&w))
 				err = ferry_blk_pin(req, w.addr, w.len);
@@ -313,6 +335,17 @@ static int ferry_blk_unbounce(struct ferry_blk_req *req, bool deliver)
 	return err;
 }
 
+/* Let go of a page that others may have, too. */
+static void ferry_blk_unspan(struct ferry_blk_req *req)
+{
+	struct page *page = req->bvec->bv_page;
+
+	if (req->op == FERRY_BLK_READ && !folio_test_dirty(page_folio(page)))
+		set_page_dirty_lock(page);
+	ferry_blk_span_put(req->q, req->span);
+	req->span = NULL;
+}
+
 /**
  * ferry_blk_unmap - undo ferry_blk_map() and ferry_blk_map_ranges()
  * @req: mapped, also in part, or not at all
@@ -327,6 +360,8 @@ int ferry_blk_unmap(struct ferry_blk_req *req, bool deliver)
 
 	if (unlikely(req->bounced))
 		err = ferry_blk_unbounce(req, deliver);
+	else if (req->span)
+		ferry_blk_unspan(req);
 	else
 		for (i = 0; i < req->nr_bvec; i++)
 			ferry_blk_unpin(&req->bvec[i], req->op == FERRY_BLK_READ);

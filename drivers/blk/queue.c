@@ -353,6 +353,7 @@ static int ferry_blk_begin_batch(struct ferry_blk_queue *q, int n)
 	struct blk_plug plug;
 	int i, err = 0;
 
+	q->span_more = n > 1;
 	blk_start_plug(&plug);
 	for (i = 0; i < n && ferry_blk_room(q); i++) {
 		/* So many requests the block layer allocates at once when it needs one. */
@@ -362,6 +363,8 @@ static int ferry_blk_begin_batch(struct ferry_blk_queue *q, int n)
 			break;
 	}
 	blk_finish_plug(&plug);
+	if (q->span_some)
+		ferry_blk_spans_forget(q);
 	if (err == -EFAULT)
 		return err;
 	q->starved = err == -ENOMEM;
@@ -522,15 +525,24 @@ void ferry_blk_queue_destroy(struct ferry_blk_queue *q)
 	ferry_vq_destroy(&q->vq);
 }
 
+static void ferry_blk_reqs_free(struct ferry_blk_queue *q)
+{
+	ferry_blk_spans_free(q);
+	kvfree(q->reqs);
+	q->reqs = NULL;
+	q->free = NULL;
+}
+
 /* The requests of a queue that is not running. */
 static int ferry_blk_reqs_alloc(struct ferry_blk_queue *q)
 {
 	u32 n = min_t(u32, q->vq.cfg.num, FERRY_BLK_REQS_MAX), i;
 
 	q->reqs = kvcalloc(n, sizeof(*q->reqs), GFP_KERNEL_ACCOUNT);
-	if (!q->reqs)
+	if (!q->reqs || ferry_blk_spans_alloc(q, n)) {
+		ferry_blk_reqs_free(q);
 		return -ENOMEM;
-	q->free = NULL;
+	}
 	for (i = 0; i < n; i++) {
 		struct ferry_blk_req *req = &q->reqs[i];
 
@@ -540,13 +552,6 @@ static int ferry_blk_reqs_alloc(struct ferry_blk_queue *q)
 		q->free = req;
 	}
 	return 0;
-}
-
-static void ferry_blk_reqs_free(struct ferry_blk_queue *q)
-{
-	kvfree(q->reqs);
-	q->reqs = NULL;
-	q->free = NULL;
 }
 
 /**

@@ -31,6 +31,8 @@ ccflags-y += $(call ferry-lacks,linux/hrtimer.h,hrtimer_setup.struct hrtimer \*t
 ccflags-y += $(call ferry-lacks,linux/if_tun.h,tun_wake_queue,FERRY_LACKS_TUN_WAKE_QUEUE)
 # 6.11: poll queues are a feature in the queue's limits.
 ccflags-y += $(if $(call ferry-has,linux/blkdev.h,define QUEUE_FLAG_POLL),-DFERRY_QUEUE_FLAG_POLL)
+# 6.10: how often a large folio is mapped is counted.
+ccflags-y += $(call ferry-lacks,linux/mm.h,folio_large_mapcount,FERRY_LACKS_LARGE_MAPCOUNT)
 # 6.3: mounts map ids by an idmap.
 ccflags-y += $(call ferry-lacks,linux/mount.h,mnt_idmap,FERRY_LACKS_MNT_IDMAP)
 # 6.15: a name looked up is a qstr.
