@@ -177,6 +177,15 @@ TEST_F(model, a_named_group_opens_nothing)
 	EXPECT_EQ(-EACCES, p9_lcreate(&self->p, 1, "group", FERRY_P9_O_WRONLY | FERRY_P9_O_TRUNC,
 				      0, 777));
 	EXPECT_TRUE(export_holds(export_path("export/group"), "g"));
+	/* Nor does it lead through a directory. */
+	ASSERT_EQ(0, mkdir(export_path("export/d"), 0755));
+	export_write(export_path("export/d/f"), "f");
+	ASSERT_EQ(0, chmod(export_path("export/d/f"), 0666));
+	ASSERT_EQ(0, chown(export_path("export/d"), 0, 777));
+	ASSERT_EQ(0, chmod(export_path("export/d"), 0710));
+	ASSERT_EQ(0, p9_walk(&self->p, 1, 3, "d"));
+	EXPECT_EQ(-EACCES, p9_walk(&self->p, 3, 4, "f"));
+	EXPECT_EQ(-EACCES, p9_lcreate(&self->p, 3, "f", FERRY_P9_O_RDWR, 0, 777));
 	/* What is there for all is opened, and what is not there is made so. */
 	ASSERT_EQ(0, p9_walk(&self->p, 1, 2, NULL));
 	ASSERT_EQ(0, p9_lcreate(&self->p, 2, "all", FERRY_P9_O_RDONLY, 0, 777));
@@ -361,8 +370,8 @@ static int serve_in_namespace(int go)
 /* Root there has the rights that root has there. */
 TEST_F(model, root_of_a_namespace_serves_mapped)
 {
-	const bool node = !access(DEV_9P_PATH, F_OK);
-	int go[2], status, err = -EIO;
+	int go[2], status, err = -ENOSYS;
+	struct stat node = { 0 };
 	char byte = 'n';
 	pid_t pid;
 
@@ -371,18 +380,23 @@ TEST_F(model, root_of_a_namespace_serves_mapped)
 	ASSERT_EQ(0, chmod(export_path("export/f"), 0600));
 	ASSERT_EQ(0, chown(export_dir(), NS_ROOT, NS_ROOT));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, go));
-	if (node)
+	/* In user space there is none. */
+	if (!stat(DEV_9P_PATH, &node))
 		ASSERT_EQ(0, chmod(DEV_9P_PATH, 0666));
 	pid = fork();
-	if (!pid)
+	if (!pid) {
+		close(go[0]);
 		_exit(serve_in_namespace(go[1]));
-	if (read(go[0], &byte, 1) == 1 && byte == 'u')
+	}
+	close(go[1]);
+	if (pid > 0 && read(go[0], &byte, 1) == 1 && byte == 'u')
 		err = map_ids(pid);
-	byte = err ? 'n' : 'g';
-	EXPECT_EQ(1, write(go[0], &byte, 1));
+	if (!err)
+		EXPECT_EQ(1, write(go[0], "g", 1));
+	close(go[0]);
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
-	if (node)
-		EXPECT_EQ(0, chmod(DEV_9P_PATH, 0600));
+	if (node.st_mode)
+		EXPECT_EQ(0, chmod(DEV_9P_PATH, node.st_mode & 07777));
 	if (err)
 		SKIP(return, "no user namespaces here: %s", strerror(-err));
 	EXPECT_EQ(0, status);

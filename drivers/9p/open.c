@@ -211,6 +211,7 @@ static int ferry_9p_have(struct ferry_9p_req *req, u32 flags, const struct ferry
 int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flags, bool fresh,
 		    struct kstat *st)
 {
+	const struct path *dir = &req->fid->path;
 	struct ferry_9p *p9 = req->p9;
 	const struct cred *old;
 	struct file *file;
@@ -224,7 +225,10 @@ int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flag
 			fid->file = file;
 	} else {
 		old = override_creds(fid->cred);
-		err = ferry_9p_open(req, fid, flags);
+		/* By that name, too. */
+		err = inode_permission(mnt_idmap(dir->mnt), d_inode(dir->dentry), MAY_EXEC);
+		if (!err)
+			err = ferry_9p_open(req, fid, flags);
 		revert_creds(old);
 	}
 	if (!err)

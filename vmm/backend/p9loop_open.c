@@ -162,6 +162,24 @@ static int open_may_create(struct p9loop_req *req, u32 flags)
 	return p9loop_inside(req, dir->node);
 }
 
+/*
+ * What was there is reached and opened with the user's own rights: the group in the message is
+ * for what is made.
+ */
+static int open_found(struct p9loop_req *req, struct p9loop_fid *fid, u32 flags)
+{
+	struct p9loop_entry name = p9loop_entry(&req->m.s[0]);
+	int err = p9loop_become(req->t, fid->uid, fid->gid, false), fd;
+
+	if (err)
+		return err;
+	fd = p9loop_lookup(req->fid->node->fd, name.s, 0);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return p9loop_open(req, fid, flags);
+}
+
 /**
  * p9loop_create - create a file in the directory of a fid, which then is that file
  * @req: its first string is the name
@@ -190,11 +208,8 @@ int p9loop_create(struct p9loop_req *req, u32 flags, const struct p9loop_new *ne
 		p9loop_fid_point(fid, node);
 		/* Whoever made the file has it open, whatever its mode. */
 		fid->file = fd;
-		/* The group in the message is for what is made. */
 		if (fd < 0)
-			err = p9loop_become(req->t, fid->uid, fid->gid, false);
-		if (fd < 0 && !err)
-			err = p9loop_open(req, fid, flags);
+			err = open_found(req, fid, flags);
 		if (!err)
 			err = p9loop_stat(s, fid->node, st);
 		if (!err)
