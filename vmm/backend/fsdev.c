@@ -129,12 +129,12 @@ static int fsdev_start(void *backend, struct virtio_dev *v)
 			      p9loop_start(&fs->loop, v, &fs->export);
 	/* A driver may try as often as it likes. */
 	if (ret && !fs->told) {
+		fs->told = true;
 		snprintf(text, sizeof(text), "unable to start %s for fsdev '%.64s': %d: its "
 			 "device needs a reset", fs->use_vhost ? "vhost 9p" : "a 9p server",
 			 fs->cfg->id, -ret);
 		fs->warn(text);
 	}
-	fs->told = ret;
 	return ret;
 }
 

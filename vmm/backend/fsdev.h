@@ -39,7 +39,7 @@ struct fsdev {
 	fsdev_warn warn;
 	struct ferry_9p_backend export;	/* its fd is the directory */
 	bool use_vhost;
-	bool told;		/* of a start that failed, since one that did not */
+	bool told;		/* that a start failed, once */
 	struct vhost vhost;
 	struct p9loop loop;
 };
