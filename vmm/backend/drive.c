@@ -211,8 +211,11 @@ static int drive_update(void *backend, const struct ferry_blk_backend *disk)
 	if (ret)
 		d->disk = was;
 	/* From here on the guest flushes no more, not even what it wrote before. */
-	if (!ret && stable && fdatasync(d->fd))
+	if (!ret && stable && fdatasync(d->fd)) {
 		ret = -errno;
+		/* The next attempt is to try that again. */
+		d->disk.flags &= ~stable;
+	}
 	return ret;
 }
 
