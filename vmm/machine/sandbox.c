@@ -30,6 +30,9 @@
 /* Whoever has said what happened ends by this call, which kills where all others trap. */
 #define SANDBOX_END	SYS_reboot
 
+/* Bytes from which on memory is mapped by itself, the most that the C library would learn. */
+#define SANDBOX_MALLOC	(32 << 20)
+
 struct sandbox_user {
 	uid_t uid;
 	gid_t gid;
@@ -225,6 +228,8 @@ static int sandbox_compile_all(struct sandbox *s, u32 uses, struct error *e)
 	 */
 	malloc_trim(0);
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
+	/* To say so ends what the library learns by itself: that buffers come again. */
+	mallopt(M_MMAP_THRESHOLD, SANDBOX_MALLOC);
 	if (ret)
 		return error_errno(e, ret, "sandbox");
 	sigaction(SIGSYS, &sa, NULL);
