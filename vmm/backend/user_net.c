@@ -41,6 +41,9 @@
 /* Sockets that a guest may have opened on the host at a time. */
 #define USER_SOCKETS_MAX	512U
 
+/* So few may be opened without a look at what is left, which each datagram would pay for. */
+#define USER_SOCKETS_FEW	32U
+
 /* Descriptors are below: the most that a process has, unless fs.nr_open was raised. */
 #define USER_FDS_MAX		(1U << 20)
 
@@ -257,6 +260,8 @@ static bool user_may_open(const struct user_net *n)
 {
 	int fd;
 
+	if (n->n_sockets < USER_SOCKETS_FEW)
+		return true;
 	if (n->n_sockets >= USER_SOCKETS_MAX)
 		return false;
 	/* The lowest that is free, which the socket would be. */
