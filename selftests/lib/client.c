@@ -100,6 +100,7 @@ static void bridge_run(int fd, unsigned int model)
 static int client_attach(int fd, const char *cache)
 {
 	char options[256];
+	int root;
 
 	snprintf(options, sizeof(options),
 		 "trans=fd,rfdno=%d,wfdno=%d,version=9p2000.L,msize=%u,cache=%s,access=user", fd,
@@ -109,9 +110,14 @@ static int client_attach(int fd, const char *cache)
 		return errno == EINVAL ? -ENODEV : -errno;
 	/*
 	 * A user's first request comes alone: of several that find no fid yet, the client
-	 * walks from the root by the root's own name, "/", which is none.
+	 * walks from the root by the root's own name, "/", which is none. To be opened the root
+	 * needs one, however much is cached.
 	 */
-	return access(CLIENT_PLACE, F_OK) ? -errno : 0;
+	root = open(CLIENT_PLACE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	close(root);
+	return 0;
 }
 
 static int client_start(struct client *c, unsigned int model, const char *cache)
