@@ -63,7 +63,8 @@ FIXTURE_SETUP(huge)
 	BLK_INIT(&self->b, &self->disk, &o);
 	hva = (uintptr_t)blk_mem(&self->b, BLK_BUF);
 	self->at = BLK_BUF + (-hva & (HUGE - 1)) + HUGE;
-	ASSERT_EQ(0, madvise(blk_mem(&self->b, self->at), 2 * HUGE, MADV_HUGEPAGE));
+	TEST_REQUIRE(!madvise(blk_mem(&self->b, self->at), 2 * HUGE, MADV_HUGEPAGE),
+		     "no huge pages here: %s", strerror(errno));
 	memset(blk_mem(&self->b, self->at), 0, 2 * HUGE);
 	TEST_REQUIRE(huge_bytes() >= before + 2 * HUGE, "no huge pages here");
 	blk_start(&self->b);
