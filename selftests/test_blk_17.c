@@ -12,6 +12,9 @@
 #define DEPTH	16
 #define BYTES	512
 
+/* Where it is noted that kicks cost too little. */
+#define CHEAP	"/tmp/ferry-kicks-are-cheap"
+
 FIXTURE(gather) {
 	struct disk disk;
 	struct blk b;
@@ -96,6 +99,9 @@ static bool gathers(struct __test_metadata *_metadata, FIXTURE_DATA(gather) *sel
 	const unsigned int turns = 2 * FERRY_WAY_LAST_REFUSED * FERRY_WAY_REQUESTS / DEPTH;
 	uint64_t kicks = 0, shortest = UINT64_MAX;
 
+	/* To find that out takes long, and once a boot will do. */
+	if (!access(CHEAP, F_OK))
+		return false;
 	for (unsigned int i = 0; i < 100; i++) {
 		uint64_t began = dev_now_ns(), took;
 
@@ -116,6 +122,7 @@ static bool gathers(struct __test_metadata *_metadata, FIXTURE_DATA(gather) *sel
 			return true;
 	}
 	TH_LOG("%llu kicks for %u requests", (unsigned long long)kicks, turns * DEPTH);
+	close(open(CHEAP, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
 	return false;
 }
 
