@@ -3,8 +3,8 @@
  * Role: -netdev user: libslirp behind one end of a socket pair, whose other end looks
  *	like a tap to the threads that serve the queues. Frames are bounded by the socket's
  *	buffer in both directions, and so is what the guest may make the host open: beyond
- *	USER_SOCKETS_MAX sockets, or once only the program's own descriptors are left,
- *	frames that would open another are dropped.
+ *	USER_SOCKETS_MAX sockets, or once only the program's own descriptors are left and it
+ *	has some, frames that would open another are dropped.
  *
  *	When the guest does not take its frames the thread waits for it, and with it
  *	everything that the host's side sends: nothing is queued without a bound, and
