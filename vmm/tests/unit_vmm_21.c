@@ -4,7 +4,6 @@
  * queue's threads would send and take them.
  */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <net/ethernet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -288,17 +287,6 @@ TEST_F(user, a_forwarded_port_reaches_the_guest)
 				self->f[47] & TCP_FIN));
 }
 
-static unsigned int open_files(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 /* A connection is asked for, by a guest that wants none of what comes. */
 static size_t tcp_syn(u8 *f, const u16 ports[2])
 {
@@ -361,7 +349,7 @@ static void take_frames(int fd, unsigned int ms)
 static void open_connections(FIXTURE_DATA(user) *self, struct __test_metadata *_metadata,
 			     size_t bytes)
 {
-	unsigned int before = open_files(), i;
+	unsigned int before = testvm_open_files(), i;
 	u16 ports[2] = { 1024 };
 	u8 f[100] = { 0 };
 	pid_t pid = serve(&ports[1], bytes);
@@ -373,10 +361,10 @@ static void open_connections(FIXTURE_DATA(user) *self, struct __test_metadata *_
 		if (i % 100 == 99)
 			take_frames(self->fd, 50);
 	}
-	for (i = 0; i < 50 && open_files() < before + 640; i++)
+	for (i = 0; i < 50 && testvm_open_files() < before + 640; i++)
 		take_frames(self->fd, 20);
-	EXPECT_LT(before + 400, open_files());
-	EXPECT_GT(before + 640, open_files());
+	EXPECT_LT(before + 400, testvm_open_files());
+	EXPECT_GT(before + 640, testvm_open_files());
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
@@ -393,7 +381,7 @@ TEST_F(user, connections_of_which_the_guest_takes_nothing_are_counted)
 
 TEST_F(user, sockets_that_are_closed_make_room)
 {
-	unsigned int before = open_files(), i;
+	unsigned int before = testvm_open_files(), i;
 	u16 ports[2] = { 1024 };
 	u8 f[100] = { 0 };
 	pid_t pid = serve(&ports[1], 0);
@@ -408,9 +396,9 @@ TEST_F(user, sockets_that_are_closed_make_room)
 		/* It is there; the guest thinks better of it. */
 		ASSERT_TRUE(tcp_answer(self->fd, self->f, TCP_RST | TCP_ACK, 1, ""));
 	}
-	for (i = 0; i < 100 && open_files() > before + 10; i++)
+	for (i = 0; i < 100 && testvm_open_files() > before + 10; i++)
 		take_frames(self->fd, 20);
-	EXPECT_GT(before + 10, open_files());
+	EXPECT_GT(before + 10, testvm_open_files());
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
@@ -432,8 +420,8 @@ TEST_F(user, a_guest_leaves_descriptors_to_the_program)
 		ASSERT_TRUE(put_frame(self->fd, f, udp_frame(f, guest_ip, host_ip, ports, 4)));
 	}
 	take_frames(self->fd, 500);
-	EXPECT_LT(150, open_files());
-	EXPECT_GT(220, open_files());
+	EXPECT_LT(150, testvm_open_files());
+	EXPECT_GT(220, testvm_open_files());
 	fd = dup(0);
 	EXPECT_EQ(200, fd);
 	close(fd);
@@ -441,7 +429,7 @@ TEST_F(user, a_guest_leaves_descriptors_to_the_program)
 
 TEST_F(user, a_guest_cannot_open_sockets_without_end)
 {
-	unsigned int before = open_files(), i;
+	unsigned int before = testvm_open_files(), i;
 	u8 f[100] = { 0 };
 
 	for (i = 0; i < 4000; i++) {
@@ -451,10 +439,10 @@ TEST_F(user, a_guest_cannot_open_sockets_without_end)
 			ASSERT_TRUE(put_frame(self->fd, f, arp_request(f, host_ip)));
 		ASSERT_TRUE(put_frame(self->fd, f, udp_frame(f, guest_ip, host_ip, ports, 4)));
 	}
-	for (i = 0; i < 100 && open_files() < before + 400; i++)
+	for (i = 0; i < 100 && testvm_open_files() < before + 400; i++)
 		usleep(100000);
-	EXPECT_LT(before + 400, open_files());
-	EXPECT_GT(before + 640, open_files());
+	EXPECT_LT(before + 400, testvm_open_files());
+	EXPECT_GT(before + 640, testvm_open_files());
 }
 
 TEST_F(user, frames_of_no_sense_are_survived)

@@ -3,7 +3,6 @@
  * A kernel back end that took the device and refuses the driver's queues, where there is not
  * enough to go on without it: each attempt fails, and leaves nothing behind.
  */
-#include <dirent.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -23,17 +22,6 @@
 static void warn(const char *text)
 {
 	(void)text;
-}
-
-static unsigned int open_files(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 /* Let @n more descriptors be opened; how many there might be before. */
@@ -103,14 +91,14 @@ TEST_F(refused, network_threads_for_which_descriptors_lack)
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, nd.tap.fd));
 	nd.vhost[0] = self->gone;
 	nd.vhost[1] = self->gone;
-	before = open_files();
+	before = testvm_open_files();
 	for (i = 0; i < ATTEMPTS; i++) {
 		limit = leave_files(3);
 		ret = netdev_ops.start(&nd, &n, 1);
 		allow_files(limit);
 		ASSERT_EQ(-EBADF, ret);
 		EXPECT_TRUE(nd.use_vhost);
-		EXPECT_EQ(before, open_files());
+		EXPECT_EQ(before, testvm_open_files());
 		netdev_ops.stop(&nd);
 	}
 	ASSERT_EQ(0, netdev_ops.start(&nd, &n, 1));
@@ -128,18 +116,18 @@ TEST_F(refused, a_disk_whose_threads_cannot_be_watched)
 		.fd = -1, .image = { .fd = -1 },
 	};
 	int loop = self->t.m.loop.epfd;
-	unsigned int i, before = open_files();
+	unsigned int i, before = testvm_open_files();
 
 	/* No descriptor is lacking, but the last thing is refused. */
 	self->t.m.loop.epfd = -1;
 	for (i = 0; i < ATTEMPTS; i++) {
 		ASSERT_EQ(-EBADF, drive_ops.start(&d, &self->v, &disk));
 		EXPECT_TRUE(d.use_vhost);
-		EXPECT_EQ(before, open_files());
+		EXPECT_EQ(before, testvm_open_files());
 	}
 	self->t.m.loop.epfd = loop;
 	drive_destroy(&d);
-	EXPECT_EQ(before, open_files());
+	EXPECT_EQ(before, testvm_open_files());
 }
 
 TEST_HARNESS_MAIN
