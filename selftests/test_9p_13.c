@@ -3,6 +3,7 @@
  * Who serves a kick of ferry-9p: the thread that kicks, as long as nothing blocks, and
  * otherwise the worker; and what becomes of both when the queue is taken away meanwhile.
  */
+#include <err.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -15,6 +16,7 @@
 #include "test.h"
 
 #define ROUNDS	50
+#define BATCH	16	/* all that a kick is worth */
 #define THREADS	3
 
 FIXTURE(kick) {
@@ -39,6 +41,26 @@ static uint64_t at_kick(void)
 	return q.at_kick;
 }
 
+/* How often the worker has gone to sleep. */
+static unsigned long worker_sleeps(void)
+{
+	unsigned long sleeps = 0;
+	struct stat_queue q;
+	char line[128];
+	FILE *f;
+
+	stat_get(&q, "9p", 0);
+	snprintf(line, sizeof(line), "/proc/%u/status", q.worker);
+	f = fopen(line, "re");
+	if (!f)
+		err(1, "%s", line);
+	while (fgets(line, sizeof(line), f) &&
+	       sscanf(line, "voluntary_ctxt_switches: %lu", &sleeps) != 1)
+		;
+	fclose(f);
+	return sleeps;
+}
+
 TEST_F(kick, what_cannot_block_is_served_by_who_kicks)
 {
 	uint64_t before = at_kick();
@@ -49,6 +71,26 @@ TEST_F(kick, what_cannot_block_is_served_by_who_kicks)
 		ASSERT_EQ(0, p9_getattr(&self->p, 0, &st));
 	/* All but those that meet the worker on its way out. */
 	EXPECT_LE(before + ROUNDS / 2, at_kick());
+}
+
+TEST_F(kick, a_batch_does_not_wake_the_worker)
+{
+	unsigned long before;
+	int round, i;
+
+	for (round = 0; round < ROUNDS; round++) {
+		/* It may still be on its way to sleep from what set the queue up. */
+		if (round == ROUNDS / 2)
+			before = worker_sleeps();
+		for (i = 0; i < BATCH; i++)
+			p9_queue(&self->p, i, FERRY_P9_TGETATTR, "48", P9_U64(0), P9_U64(0x7ff));
+		p9_kick(&self->p);
+		for (i = 0; i < BATCH; i++) {
+			ASSERT_LE(0, p9_recv(&self->p, DEV_PATIENCE_MS));
+			ASSERT_EQ(0, p9_result(&self->p, FERRY_P9_TGETATTR));
+		}
+	}
+	EXPECT_EQ(before, worker_sleeps());
 }
 
 TEST_F(kick, what_may_block_is_left_to_the_worker)

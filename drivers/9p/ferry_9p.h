@@ -35,7 +35,7 @@
 #define FERRY_9P_REQS		128
 
 /* What the thread of a kick serves before it leaves the rest to the worker. */
-#define FERRY_9P_KICK_CHAINS	4
+#define FERRY_9P_KICK_CHAINS	16
 #define FERRY_9P_KICK_BYTES	(64U << 10)
 
 /* Threads for what may block; the most, where they may have to wait for ever. */

@@ -371,7 +371,7 @@ bool ferry_9p_run(struct ferry_vq *vq)
 			return true;
 		ferry_9p_dispatch_left(p9);
 	}
-	while (served < chains && vq->stats.bytes < bytes) {
+	for (;;) {
 		ferry_9p_reap(p9);
 		if (p9->left || !p9->free) {
 			/* The worker goes on, or the next completion calls. */
@@ -381,18 +381,19 @@ bool ferry_9p_run(struct ferry_vq *vq)
 		n = ferry_vq_fetch(vq, 1);
 		if (n < 0)
 			return false;
-		if (n) {
-			if (!ferry_9p_take(p9))
+		if (!n) {
+			if (ferry_vq_push(vq))
 				return false;
-			served++;
-			if (!ferry_vring_ready(&vq->vring) && ferry_vq_push(vq))
+			if (!ferry_vq_busy_poll(vq, NULL) && ferry_vq_idle(vq))
 				return false;
 			continue;
 		}
-		if (ferry_vq_push(vq))
+		if (served >= chains || vq->stats.bytes >= bytes)
+			return !ferry_vq_push(vq);
+		if (!ferry_9p_take(p9))
 			return false;
-		if (!ferry_vq_busy_poll(vq, NULL) && ferry_vq_idle(vq))
+		served++;
+		if (!ferry_vring_ready(&vq->vring) && ferry_vq_push(vq))
 			return false;
 	}
-	return !ferry_vq_push(vq);
 }
