@@ -6,7 +6,6 @@
 #ifndef FERRY_VMM_TESTS_TESTVM_H
 #define FERRY_VMM_TESTS_TESTVM_H
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,18 +97,6 @@ static inline u64 test_random(u64 *state)
 	*state ^= *state << 25;
 	*state ^= *state >> 27;
 	return *state * 0x2545f4914f6cdd1dULL;
-}
-
-/* How many descriptors this process has open, and two more. */
-static inline unsigned int testvm_open_files(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 #endif /* FERRY_VMM_TESTS_TESTVM_H */

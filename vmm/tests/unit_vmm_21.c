@@ -17,6 +17,7 @@
 
 #include "backend/user_net.h"
 #include "harness.h"
+#include "open_files.h"
 #include "options/config.h"
 #include "testvm.h"
 
@@ -349,7 +350,7 @@ static void take_frames(int fd, unsigned int ms)
 static void open_connections(FIXTURE_DATA(user) *self, struct __test_metadata *_metadata,
 			     size_t bytes)
 {
-	unsigned int before = testvm_open_files(), i;
+	unsigned int before = open_files(), i;
 	u16 ports[2] = { 1024 };
 	u8 f[100] = { 0 };
 	pid_t pid = serve(&ports[1], bytes);
@@ -361,10 +362,10 @@ static void open_connections(FIXTURE_DATA(user) *self, struct __test_metadata *_
 		if (i % 100 == 99)
 			take_frames(self->fd, 50);
 	}
-	for (i = 0; i < 50 && testvm_open_files() < before + 640; i++)
+	for (i = 0; i < 50 && open_files() < before + 640; i++)
 		take_frames(self->fd, 20);
-	EXPECT_LT(before + 400, testvm_open_files());
-	EXPECT_GT(before + 640, testvm_open_files());
+	EXPECT_LT(before + 400, open_files());
+	EXPECT_GT(before + 640, open_files());
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
@@ -381,7 +382,7 @@ TEST_F(user, connections_of_which_the_guest_takes_nothing_are_counted)
 
 TEST_F(user, sockets_that_are_closed_make_room)
 {
-	unsigned int before = testvm_open_files(), i;
+	unsigned int before = open_files(), i;
 	u16 ports[2] = { 1024 };
 	u8 f[100] = { 0 };
 	pid_t pid = serve(&ports[1], 0);
@@ -396,9 +397,9 @@ TEST_F(user, sockets_that_are_closed_make_room)
 		/* It is there; the guest thinks better of it. */
 		ASSERT_TRUE(tcp_answer(self->fd, self->f, TCP_RST | TCP_ACK, 1, ""));
 	}
-	for (i = 0; i < 100 && testvm_open_files() > before + 10; i++)
+	for (i = 0; i < 100 && open_files() > before + 10; i++)
 		take_frames(self->fd, 20);
-	EXPECT_GT(before + 10, testvm_open_files());
+	EXPECT_GT(before + 10, open_files());
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
@@ -420,8 +421,8 @@ TEST_F(user, a_guest_leaves_descriptors_to_the_program)
 		ASSERT_TRUE(put_frame(self->fd, f, udp_frame(f, guest_ip, host_ip, ports, 4)));
 	}
 	take_frames(self->fd, 500);
-	EXPECT_LT(150, testvm_open_files());
-	EXPECT_GT(220, testvm_open_files());
+	EXPECT_LT(150, open_files());
+	EXPECT_GT(220, open_files());
 	fd = dup(0);
 	EXPECT_EQ(200, fd);
 	close(fd);
@@ -429,7 +430,7 @@ TEST_F(user, a_guest_leaves_descriptors_to_the_program)
 
 TEST_F(user, a_guest_cannot_open_sockets_without_end)
 {
-	unsigned int before = testvm_open_files(), i;
+	unsigned int before = open_files(), i;
 	u8 f[100] = { 0 };
 
 	for (i = 0; i < 4000; i++) {
@@ -439,10 +440,10 @@ TEST_F(user, a_guest_cannot_open_sockets_without_end)
 			ASSERT_TRUE(put_frame(self->fd, f, arp_request(f, host_ip)));
 		ASSERT_TRUE(put_frame(self->fd, f, udp_frame(f, guest_ip, host_ip, ports, 4)));
 	}
-	for (i = 0; i < 100 && testvm_open_files() < before + 400; i++)
+	for (i = 0; i < 100 && open_files() < before + 400; i++)
 		usleep(100000);
-	EXPECT_LT(before + 400, testvm_open_files());
-	EXPECT_GT(before + 640, testvm_open_files());
+	EXPECT_LT(before + 400, open_files());
+	EXPECT_GT(before + 640, open_files());
 }
 
 TEST_F(user, frames_of_no_sense_are_survived)

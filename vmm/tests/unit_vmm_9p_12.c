@@ -5,9 +5,9 @@
  * is left behind.
  */
 #include "export.h"
+#include "open_files.h"
 #include "p9.h"
 #include "test.h"
-#include <dirent.h>
 #include <sanitizer/lsan_interface.h>
 #include <sys/stat.h>
 
@@ -30,17 +30,6 @@ FIXTURE_VARIANT_ADD(nonsense, mapped_u) { FERRY_9P_MODEL_MAPPED, "9P2000.u", fal
 FIXTURE_VARIANT_ADD(nonsense, passthrough_u) { FERRY_9P_MODEL_PASSTHROUGH, "9P2000.u", true };
 FIXTURE_VARIANT_ADD(nonsense, passthrough_plain) { FERRY_9P_MODEL_PASSTHROUGH, "9P2000", false };
 
-static unsigned int open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 FIXTURE_SETUP(nonsense)
 {
 	struct ferry_9p_backend b = { .model = variant->model, .uid = FERRY_9P_SELF,
@@ -55,7 +44,7 @@ FIXTURE_SETUP(nonsense)
 	ASSERT_EQ(0, mknod(export_path("export/p"), S_IFIFO | 0666, 0));
 	export_write(export_path("export/f"), "f");
 	self->seed = 88172645463325252ULL;
-	self->fds = open_fds();
+	self->fds = open_files();
 	self->p.layout = (struct ring_layout){ .num = 128, .packed = variant->packed };
 	b.fd = open(export_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ASSERT_EQ(0, __p9_open(&self->p, &b));
@@ -75,7 +64,7 @@ FIXTURE_TEARDOWN(nonsense)
 	EXPECT_EQ(3U, n);
 	EXPECT_TRUE(export_holds(export_path("outside/secret"), "secret"));
 	p9_close(&self->p);
-	EXPECT_EQ(self->fds, open_fds());
+	EXPECT_EQ(self->fds, open_files());
 	EXPECT_EQ(0, __lsan_do_recoverable_leak_check());
 	export_unmount();
 }

@@ -11,6 +11,7 @@
 #include "backend/drive.h"
 #include "backend/netdev.h"
 #include "harness.h"
+#include "open_files.h"
 #include "ring_driver.h"
 
 #define RAM_SIZE	(4 * MIB)
@@ -91,14 +92,14 @@ TEST_F(refused, network_threads_for_which_descriptors_lack)
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, nd.tap.fd));
 	nd.vhost[0] = self->gone;
 	nd.vhost[1] = self->gone;
-	before = testvm_open_files();
+	before = open_files();
 	for (i = 0; i < ATTEMPTS; i++) {
 		limit = leave_files(3);
 		ret = netdev_ops.start(&nd, &n, 1);
 		allow_files(limit);
 		ASSERT_EQ(-EBADF, ret);
 		EXPECT_TRUE(nd.use_vhost);
-		EXPECT_EQ(before, testvm_open_files());
+		EXPECT_EQ(before, open_files());
 		netdev_ops.stop(&nd);
 	}
 	ASSERT_EQ(0, netdev_ops.start(&nd, &n, 1));
@@ -116,18 +117,18 @@ TEST_F(refused, a_disk_whose_threads_cannot_be_watched)
 		.fd = -1, .image = { .fd = -1 },
 	};
 	int loop = self->t.m.loop.epfd;
-	unsigned int i, before = testvm_open_files();
+	unsigned int i, before = open_files();
 
 	/* No descriptor is lacking, but the last thing is refused. */
 	self->t.m.loop.epfd = -1;
 	for (i = 0; i < ATTEMPTS; i++) {
 		ASSERT_EQ(-EBADF, drive_ops.start(&d, &self->v, &disk));
 		EXPECT_TRUE(d.use_vhost);
-		EXPECT_EQ(before, testvm_open_files());
+		EXPECT_EQ(before, open_files());
 	}
 	self->t.m.loop.epfd = loop;
 	drive_destroy(&d);
-	EXPECT_EQ(before, testvm_open_files());
+	EXPECT_EQ(before, open_files());
 }
 
 TEST_HARNESS_MAIN
