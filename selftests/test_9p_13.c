@@ -4,9 +4,12 @@
  * otherwise the worker; and what becomes of both when the queue is taken away meanwhile.
  */
 #include <err.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/fanotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -110,6 +113,48 @@ TEST_F(kick, what_may_block_is_left_to_the_worker)
 		ASSERT_EQ(077, umask(077));
 	}
 	umask(mask);
+}
+
+/* Say yes to who asks next. */
+static void allow(int fan)
+{
+	struct pollfd p = { .fd = fan, .events = POLLIN };
+	struct fanotify_response r = { .response = FAN_ALLOW };
+	struct fanotify_event_metadata e;
+
+	if (poll(&p, 1, DEV_PATIENCE_MS) != 1 || read(fan, &e, sizeof(e)) != sizeof(e))
+		errx(1, "nobody asks");
+	r.fd = e.fd;
+	if (write(fan, &r, sizeof(r)) != sizeof(r))
+		err(1, "no answer to who asks");
+	close(e.fd);
+}
+
+/* It is us who answer, and us who kick. */
+TEST_F(kick, who_has_to_ask_first_is_not_who_kicks)
+{
+	const uint64_t mask = FAN_OPEN_PERM | FAN_ACCESS_PERM;
+	int fan = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	struct p9_stat st;
+
+	export_write(export_path("export/f"), "text");
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	TEST_REQUIRE(fan >= 0 && !fanotify_mark(fan, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, mask,
+						AT_FDCWD, export_dir()),
+		     "nobody is asked here: %s", strerror(errno));
+	p9_send(&self->p, 0, FERRY_P9_TLOPEN, "44", P9_U64(1), P9_U64(FERRY_P9_O_RDONLY));
+	allow(fan);
+	ASSERT_EQ(0, p9_recv(&self->p, DEV_PATIENCE_MS));
+	ASSERT_EQ(0, p9_result(&self->p, FERRY_P9_TLOPEN));
+	p9_send(&self->p, 0, FERRY_P9_TREAD, "484", P9_U64(1), P9_U64(0), P9_U64(4));
+	/* Nor does the worker wait. */
+	p9_send(&self->p, 1, FERRY_P9_TGETATTR, "48", P9_U64(0), P9_U64(0x7ff));
+	ASSERT_EQ(1, p9_recv(&self->p, DEV_PATIENCE_MS));
+	allow(fan);
+	ASSERT_EQ(0, p9_recv(&self->p, DEV_PATIENCE_MS));
+	ASSERT_EQ(0, p9_result(&self->p, FERRY_P9_TREAD));
+	close(fan);
+	ASSERT_EQ(0, p9_getattr(&self->p, 1, &st));
 }
 
 TEST_F(kick, more_than_a_kick_is_worth_is_served_all_the_same)

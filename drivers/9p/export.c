@@ -76,11 +76,14 @@ static bool ferry_9p_export_local(const struct super_block *sb)
 
 /*
  * Whether a request may have to wait for as long as it pleases somebody: whoever answers
- * for the file system, or froze it.
+ * for the file system, froze it, or has itself asked before a file is opened or read.
  */
 bool ferry_9p_silent(const struct ferry_9p_export *ex)
 {
-	return !ex->local || READ_ONCE(ex->root.dentry->d_sb->s_writers.frozen) != SB_UNFROZEN;
+	struct super_block *sb = ex->root.dentry->d_sb;
+
+	return !ex->local || READ_ONCE(sb->s_writers.frozen) != SB_UNFROZEN ||
+	       ferry_sb_permission_watched(sb);
 }
 
 static struct ferry_9p_mount *ferry_9p_mount_path(const struct path *path)

@@ -29,6 +29,12 @@ static bool ferry_9p_read_nowait(const struct ferry_9p_req *req, const struct fi
 	return !req->thread && (file->f_mode & FMODE_NOWAIT);
 }
 
+/* Somebody may have to say first that the file may be read. */
+static bool ferry_9p_read_asks(const struct ferry_9p_req *req, const struct file *file)
+{
+	return !req->thread && ferry_sb_permission_watched(file_inode(file)->i_sb);
+}
+
 static ssize_t ferry_9p_read_file(struct ferry_9p_req *req, struct file *file, loff_t pos,
 				  u32 count)
 {
@@ -37,7 +43,7 @@ static ssize_t ferry_9p_read_file(struct ferry_9p_req *req, struct file *file, l
 	struct kiocb iocb;
 	ssize_t n;
 
-	if (!req->may_block && !nowait)
+	if ((!req->may_block && !nowait) || ferry_9p_read_asks(req, file))
 		return -EAGAIN;
 	ferry_9p_iter(req, &iter, true, FERRY_P9_IO_HEADER, count);
 	init_sync_kiocb(&iocb, file);

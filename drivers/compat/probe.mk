@@ -47,5 +47,7 @@ ccflags-y += $(if $(call ferry-has,linux/posix_acl_xattr.h,int posix_acl_to_xatt
 ccflags-y += $(call ferry-lacks,linux/filelock.h,struct file_lock,FERRY_LACKS_FILELOCK_H)
 # 6.9: a lock has a core.
 ccflags-y += $(call ferry-lacks,linux/filelock.h,struct file_lock_core,FERRY_FLAT_FILE_LOCK)
+# 6.10: how many watch a file system, by what they may ask.
+ccflags-y += $(call ferry-lacks,linux/fsnotify.h,fsnotify_sb_has_priority_watchers,FERRY_LACKS_PRIORITY_WATCHERS)
 # 6.8: writing to a file tells its file system.
 ccflags-y += $(call ferry-lacks,linux/fs.h,file_write_started,FERRY_CALLER_STARTS_WRITE)

@@ -9,6 +9,7 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
+#include <linux/fsnotify.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/posix_acl.h>
@@ -281,6 +282,19 @@ static inline unsigned int ferry_posix_locks(struct inode *inode, fl_owner_t own
 #endif
 	spin_unlock(&ctx->flc_lock);
 	return n;
+}
+
+/*
+ * Whether somebody may have to be asked before a file is opened or read (fanotify(7)).
+ * Until 6.10 only who watches the whole file system is known of.
+ */
+static inline bool ferry_sb_permission_watched(struct super_block *sb)
+{
+#ifdef FERRY_LACKS_PRIORITY_WATCHERS
+	return READ_ONCE(sb->s_fsnotify_mask) & ALL_FSNOTIFY_PERM_EVENTS;
+#else
+	return fsnotify_sb_has_priority_watchers(sb, FSNOTIFY_PRIO_CONTENT);
+#endif
 }
 
 /* Until 6.8: who writes to a file says so to its file system beforehand. */
