@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -21,6 +22,7 @@
 #define ROUNDS	50
 #define BATCH	16	/* all that a kick is worth */
 #define THREADS	3
+#define LARGE	(1 << 20)	/* more than is freed at a kick */
 
 FIXTURE(kick) {
 	struct p9 p;
@@ -32,6 +34,21 @@ FIXTURE_SETUP(kick)
 }
 
 FIXTURE_TEARDOWN(kick)
+{
+	export_unserve(&self->p);
+}
+
+/* The same on a disk. */
+FIXTURE(disk) {
+	struct p9 p;
+};
+
+FIXTURE_SETUP(disk)
+{
+	EXPORT_SERVE(&self->p, "ext4", FERRY_9P_MODEL_PASSTHROUGH);
+}
+
+FIXTURE_TEARDOWN(disk)
 {
 	export_unserve(&self->p);
 }
@@ -64,6 +81,27 @@ static unsigned long worker_sleeps(void)
 	return sleeps;
 }
 
+/* Until it sleeps after whatever it had to do. */
+static void worker_rests(void)
+{
+	unsigned long sleeps;
+
+	do {
+		sleeps = worker_sleeps();
+		usleep(20000);
+	} while (worker_sleeps() != sleeps);
+}
+
+/* Whether it has worked since it had gone to sleep @before times. */
+static bool worker_worked(unsigned long before)
+{
+	int ms;
+
+	for (ms = 0; ms < DEV_PATIENCE_MS && worker_sleeps() == before; ms++)
+		usleep(1000);
+	return ms < DEV_PATIENCE_MS;
+}
+
 TEST_F(kick, what_cannot_block_is_served_by_who_kicks)
 {
 	uint64_t before = at_kick();
@@ -94,8 +132,10 @@ TEST_F(kick, a_batch_does_not_wake_the_worker)
 	EXPECT_GE(before + ROUNDS / 4, worker_sleeps());
 }
 
-TEST_F(kick, what_may_block_is_left_to_the_worker)
+/* A file mode mask, which is not the guest's, is the worker's alone to do without. */
+TEST_F(kick, what_a_mask_would_change_is_left_to_the_worker)
 {
+	unsigned long before = worker_sleeps();
 	mode_t mask = umask(077);
 	struct p9_stat st;
 	int i;
@@ -113,6 +153,91 @@ TEST_F(kick, what_may_block_is_left_to_the_worker)
 		ASSERT_EQ(077, umask(077));
 	}
 	umask(mask);
+	EXPECT_LE(before + ROUNDS / 2, worker_sleeps());
+}
+
+/* Where files are in memory nothing waits for a disk. */
+TEST_F(kick, in_memory_all_is_served_by_who_kicks)
+{
+	unsigned long before = worker_sleeps();
+	mode_t mask = umask(0);
+	struct p9_dirent d[16];
+	struct p9_stat st;
+	uint64_t offset;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
+		ASSERT_EQ(0, p9_lcreate(&self->p, 1, "f", FERRY_P9_O_RDWR, 0606, 0));
+		ASSERT_EQ(4, p9_write(&self->p, 1, 0, "text", 4));
+		ASSERT_EQ(0, p9_setattr(&self->p, 1, FERRY_P9_SET_SIZE, 0, 0, 0, 2));
+		ASSERT_EQ(0, p9_getattr(&self->p, 1, &st));
+		ASSERT_EQ(0606, st.mode & 0777);
+		ASSERT_EQ(2, st.size);
+		ASSERT_EQ(0, p9_clunk(&self->p, 1));
+		ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
+		ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
+		offset = 0;
+		ASSERT_EQ(3, p9_readdir(&self->p, 1, &offset, 1000, d, 16));
+		ASSERT_EQ(0, p9_clunk(&self->p, 1));
+		ASSERT_EQ(0, p9_unlinkat(&self->p, 0, "f", 0));
+	}
+	umask(mask);
+	/* It may still have been on its way to sleep from what set the queue up. */
+	EXPECT_GE(before + ROUNDS / 4, worker_sleeps());
+}
+
+/* To free a large file keeps the worker, not who kicks. */
+TEST_F(kick, what_frees_much_is_left_to_the_worker)
+{
+	int fd = open(export_path("export/f"), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	unsigned long before;
+	struct p9_stat st;
+
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	ASSERT_EQ(0, posix_fallocate(fd, 0, LARGE));
+	worker_rests();
+	before = worker_sleeps();
+	ASSERT_EQ(0, p9_setattr(&self->p, 1, FERRY_P9_SET_SIZE, 0, 0, 0, 0));
+	EXPECT_TRUE(worker_worked(before));
+	ASSERT_EQ(0, p9_getattr(&self->p, 1, &st));
+	EXPECT_EQ(0, st.size);
+	ASSERT_EQ(0, posix_fallocate(fd, 0, LARGE));
+	before = worker_sleeps();
+	ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDWR | FERRY_P9_O_TRUNC));
+	EXPECT_TRUE(worker_worked(before));
+	ASSERT_EQ(0, p9_getattr(&self->p, 1, &st));
+	EXPECT_EQ(0, st.size);
+	ASSERT_EQ(0, posix_fallocate(fd, 0, LARGE));
+	close(fd);
+	before = worker_sleeps();
+	ASSERT_EQ(0, p9_unlinkat(&self->p, 0, "f", 0));
+	EXPECT_TRUE(worker_worked(before));
+	ASSERT_EQ(-ENOENT, p9_walk(&self->p, 0, 2, "f"));
+	before = worker_sleeps();
+	ASSERT_EQ(0, p9_clunk(&self->p, 1));
+	EXPECT_TRUE(worker_worked(before));
+}
+
+/* A program that makes a file larger than it may is killed: who kicks is none. */
+TEST_F(kick, a_limit_of_file_sizes_kills_nobody)
+{
+	struct rlimit none, limit;
+	char text[200] = "";
+	ssize_t n;
+
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
+	ASSERT_EQ(0, p9_lcreate(&self->p, 1, "f", FERRY_P9_O_RDWR, 0644, 0));
+	ASSERT_EQ(0, getrlimit(RLIMIT_FSIZE, &none));
+	limit = (struct rlimit){ 100, none.rlim_max };
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+	signal(SIGXFSZ, SIG_DFL);
+	n = p9_write(&self->p, 1, 100, text, sizeof(text));
+	EXPECT_TRUE(n == -EFBIG || n == sizeof(text));
+	n = p9_setattr(&self->p, 1, FERRY_P9_SET_SIZE, 0, 0, 0, 1000);
+	EXPECT_TRUE(n == -EFBIG || !n);
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &none));
+	EXPECT_EQ(sizeof(text), p9_write(&self->p, 1, 100, text, sizeof(text)));
 }
 
 /* Say yes to who asks next. */
@@ -155,6 +280,38 @@ TEST_F(kick, who_has_to_ask_first_is_not_who_kicks)
 	ASSERT_EQ(0, p9_result(&self->p, FERRY_P9_TREAD));
 	close(fan);
 	ASSERT_EQ(0, p9_getattr(&self->p, 1, &st));
+}
+
+TEST_F(disk, who_kicks_opens_to_read_and_no_more)
+{
+	struct p9_dirent d[16];
+	unsigned long before;
+	uint64_t offset = 0;
+	int i;
+
+	export_write(export_path("export/f"), "text");
+	/* What is not in memory yet may block. */
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 2, "f"));
+	worker_rests();
+	before = worker_sleeps();
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+		ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
+		ASSERT_EQ(0, p9_clunk(&self->p, 1));
+	}
+	EXPECT_GE(before + ROUNDS / 4, worker_sleeps());
+	worker_rests();
+	before = worker_sleeps();
+	ASSERT_EQ(0, p9_lopen(&self->p, 2, FERRY_P9_O_RDWR));
+	EXPECT_TRUE(worker_worked(before));
+	before = worker_sleeps();
+	ASSERT_EQ(4, p9_write(&self->p, 2, 0, "mine", 4));
+	EXPECT_TRUE(worker_worked(before));
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
+	ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
+	before = worker_sleeps();
+	ASSERT_LE(3, p9_readdir(&self->p, 1, &offset, 1000, d, 16));
+	EXPECT_TRUE(worker_worked(before));
 }
 
 TEST_F(kick, more_than_a_kick_is_worth_is_served_all_the_same)

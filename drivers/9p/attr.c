@@ -114,6 +114,15 @@ static bool ferry_9p_leased(const struct inode *inode)
 	return ctx && !list_empty_careful(&ctx->flc_lease);
 }
 
+/* Whoever kicks would also get the signal of a program that makes a file too large. */
+static bool ferry_9p_resize_waits(const struct ferry_9p_req *req, const struct inode *inode)
+{
+	if (!req->thread && ferry_9p_leased(inode))
+		return true;
+	return ferry_9p_at_kick(req) &&
+	       (ferry_9p_size_limited() || ferry_9p_frees_much(req, inode));
+}
+
 /* Make a file so many bytes long. May be FERRY_9P_LATER. */
 int ferry_9p_resize(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u64 size)
 {
@@ -124,7 +133,7 @@ int ferry_9p_resize(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u64 size
 
 	if (size > MAX_LFS_FILESIZE)
 		return -EINVAL;
-	if (!req->thread && ferry_9p_leased(d_inode(fid->path.dentry)))
+	if (ferry_9p_resize_waits(req, d_inode(fid->path.dentry)))
 		return FERRY_9P_LATER;
 	err = ferry_9p_resizable(p9, &fid->path);
 	if (!err)

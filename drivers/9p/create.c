@@ -293,12 +293,14 @@ int ferry_9p_link(struct ferry_9p_req *req)
 	return ferry_9p_link_to(req, req->m.v[1]);
 }
 
-static int ferry_9p_unlink_name(struct ferry_9p *p9, const struct path *dir,
-				const struct ferry_p9_str *name, bool is_dir)
+/* May be FERRY_9P_LATER. */
+static int ferry_9p_unlink_name(struct ferry_9p_req *req, bool is_dir)
 {
+	const struct path *dir = &req->fid->path;
+	const struct ferry_p9_str *name = &req->m.s[0];
 	struct inode *inode = NULL;
 	struct dentry *d;
-	int err = ferry_9p_inside(p9, dir->dentry);
+	int err = ferry_9p_inside(req->p9, dir->dentry);
 
 	if (!err)
 		err = mnt_want_write(dir->mnt);
@@ -311,7 +313,9 @@ static int ferry_9p_unlink_name(struct ferry_9p *p9, const struct path *dir,
 		/* A large file is freed once the directory is unlocked. */
 		inode = d_inode(d);
 		ihold(inode);
-		if (is_dir)
+		if (ferry_9p_frees_much(req, inode))
+			err = FERRY_9P_LATER;
+		else if (is_dir)
 			err = vfs_rmdir(mnt_idmap(dir->mnt), d_inode(dir->dentry), d, NULL);
 		else
 			err = vfs_unlink(mnt_idmap(dir->mnt), d_inode(dir->dentry), d, NULL);
@@ -337,7 +341,7 @@ int ferry_9p_unlinkat(struct ferry_9p_req *req)
 	case 2:
 		return -ENOTEMPTY;
 	}
-	return ferry_9p_unlink_name(req->p9, dir, &req->m.s[0], flags);
+	return ferry_9p_unlink_name(req, flags);
 }
 
 /* Take the file that a fid names out of the directory that it is in. */

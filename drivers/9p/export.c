@@ -62,13 +62,18 @@ static int ferry_9p_export_cred(struct ferry_9p_export *ex, const struct ferry_9
 	return ex->write_cred ? 0 : -ENOMEM;
 }
 
+static bool ferry_9p_export_memory(const struct super_block *sb)
+{
+	return sb->s_magic == TMPFS_MAGIC || sb->s_magic == RAMFS_MAGIC;
+}
+
 /*
  * Whether the file system has its answers itself: a disk's, or one in memory. Of others
  * it is not known, as of an overlay, whose layers may be anywhere.
  */
 static bool ferry_9p_export_local(const struct super_block *sb)
 {
-	if (sb->s_magic == TMPFS_MAGIC || sb->s_magic == RAMFS_MAGIC)
+	if (ferry_9p_export_memory(sb))
 		return true;
 	/* fuseblk is on a device, but a process is between. */
 	return (sb->s_type->fs_flags & FS_REQUIRES_DEV) && sb->s_magic != FUSE_SUPER_MAGIC;
@@ -149,6 +154,7 @@ static int ferry_9p_export_root(struct ferry_9p_export *ex, int fd, struct ferry
 	err = vfs_getattr(&ex->root, &st, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
 	ex->dev = new_encode_dev(st.dev);
 	ex->local = ferry_9p_export_local(ex->root.dentry->d_sb);
+	ex->memory = ferry_9p_export_memory(ex->root.dentry->d_sb);
 	return err;
 }
 

@@ -22,6 +22,7 @@
 #include <linux/mutex.h>
 #include <linux/path.h>
 #include <linux/refcount.h>
+#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/stat.h>
 #include <linux/uio.h>
@@ -34,7 +35,7 @@
 /* Requests in flight, which is also what the ring of the stock driver holds. */
 #define FERRY_9P_REQS		128
 
-/* What the thread of a kick serves before it leaves the rest to the worker. */
+/* What the thread of a kick serves, or frees, before it leaves the rest to the worker. */
 #define FERRY_9P_KICK_CHAINS	16
 #define FERRY_9P_KICK_BYTES	(64U << 10)
 
@@ -78,6 +79,7 @@ struct ferry_9p_export {
 	struct path root;		/* that of the mount, which holds it */
 	u32 dev;			/* of the root, as the guest would see it */
 	bool local;			/* no network and no process answers for it */
+	bool memory;			/* nor a disk */
 	const struct cred *cred;	/* of whoever set the back end, or of uid and gid */
 	const struct cred *write_cred;	/* the same without CAP_FSETID */
 	enum ferry_9p_model model;
@@ -270,6 +272,24 @@ void ferry_9p_export_put(struct ferry_9p_export *ex);
 void ferry_9p_mount_put(struct ferry_9p_mount *m);
 bool ferry_9p_silent(const struct ferry_9p_export *ex);
 
+/* A request that the thread of a kick serves, which is not to be kept by it. */
+static inline bool ferry_9p_at_kick(const struct ferry_9p_req *req)
+{
+	return !req->thread && req->p9->vq.at_kick;
+}
+
+/* A file that becomes too large has its writer killed, who is not to be that thread. */
+static inline bool ferry_9p_size_limited(void)
+{
+	return rlimit(RLIMIT_FSIZE) != RLIM_INFINITY;
+}
+
+/* Whether the pages of a file are too many to be freed here. */
+static inline bool ferry_9p_frees_much(const struct ferry_9p_req *req, const struct inode *inode)
+{
+	return ferry_9p_at_kick(req) && inode->i_blocks > FERRY_9P_KICK_BYTES / 512;
+}
+
 /* queue.c */
 int ferry_9p_queue_init(struct ferry_9p *p9);
 void ferry_9p_queue_destroy(struct ferry_9p *p9);
@@ -290,7 +310,7 @@ int ferry_9p_own_umask(void);
 int ferry_9p_receive(struct ferry_9p_req *req, const struct ferry_p9_hdr *h);
 bool ferry_9p_serve(struct ferry_9p_req *req);
 void ferry_9p_answer(struct ferry_9p_req *req, int err);
-bool ferry_9p_runs_alone(const struct ferry_9p *p9, u8 type);
+bool ferry_9p_may_take_long(const struct ferry_9p_req *req);
 int ferry_9p_reply_room(struct ferry_9p_req *req, u32 bytes);
 void ferry_9p_iter(struct ferry_9p_req *req, struct iov_iter *iter, bool in, u32 skip, u32 len);
 

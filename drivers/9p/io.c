@@ -100,6 +100,7 @@ static ssize_t ferry_9p_write_all(struct kiocb *iocb, struct iov_iter *iter)
 	return moved ?: n;
 }
 
+/* At a kick only where nothing blocks. */
 int ferry_9p_write(struct ferry_9p_req *req)
 {
 	struct file *file = ferry_9p_file(req->fid);
@@ -115,6 +116,8 @@ int ferry_9p_write(struct ferry_9p_req *req)
 		return -EBADF;
 	if (pos > LLONG_MAX)
 		return -EINVAL;
+	if (ferry_9p_at_kick(req) && ferry_9p_size_limited())
+		return FERRY_9P_LATER;
 	if (count) {
 		/* First: once bytes are written their number is the answer. */
 		n = ferry_9p_map_strip(req->p9, &req->fid->path);

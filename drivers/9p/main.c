@@ -28,14 +28,14 @@ static void ferry_9p_stop(struct ferry_vq *vq)
 }
 
 /* Any message may be short. */
-static bool ferry_9p_at_kick(const struct ferry_vq *vq)
+static bool ferry_9p_kickable(const struct ferry_vq *vq)
 {
 	return true;
 }
 
 static const struct ferry_dev_ops ferry_9p_ops = {
 	.kind		= "9p",
-	.at_kick	= ferry_9p_at_kick,
+	.at_kick	= ferry_9p_kickable,
 	.features	= BIT_ULL(VIRTIO_9P_MOUNT_TAG),
 	.run		= ferry_9p_run,
 	.stop		= ferry_9p_stop,

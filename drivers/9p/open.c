@@ -2,8 +2,8 @@
 /*
  * Tlopen and Tlcreate. Only regular files and directories are opened, by flags of a
  * list, and without waiting for anybody but who has a lease, which the worker leaves to
- * the pool. Any thread that serves requests, with the rights of the fid's user; takes
- * fid->mutex.
+ * the pool. To open for reading what is looked up is not taken for something that blocks.
+ * Any thread that serves requests, with the rights of the fid's user; takes fid->mutex.
  */
 #include <linux/file.h>
 #include <linux/mount.h>
@@ -149,11 +149,24 @@ out:
 	return err;
 }
 
+/* Whether to open may block, be it for another request that opens the same. */
+static bool ferry_9p_open_waits(const struct ferry_9p_req *req, u32 flags)
+{
+	const struct ferry_9p *p9 = req->p9;
+
+	return !req->may_block &&
+	       (ferry_9p_open_writes(flags) || p9->flight > 1 || ferry_9p_silent(p9->export));
+}
+
 int ferry_9p_lopen(struct ferry_9p_req *req)
 {
+	u32 flags = req->m.v[1] & ~FERRY_P9_O_CREATE;
 	struct kstat st;
-	int err = ferry_9p_open(req, req->fid, req->m.v[1] & ~FERRY_P9_O_CREATE);
+	int err;
 
+	if (ferry_9p_open_waits(req, flags))
+		return FERRY_9P_LATER;
+	err = ferry_9p_open(req, req->fid, flags);
 	if (!err)
 		err = ferry_9p_stat(req->p9, &req->fid->path, &st);
 	if (err)

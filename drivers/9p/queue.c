@@ -273,9 +273,10 @@ static void ferry_9p_dispatch(struct ferry_9p_req *req)
 	/* It ends all that goes before it, which takes as long as that does. */
 	if (version && !p9->vq.at_kick)
 		ferry_9p_settle(p9, 1);
-	/* Alone it may take its time, in the worker: nobody waits behind it. */
-	req->may_block = !p9->vq.at_kick && p9->flight == 1 && !ferry_vring_ready(&p9->vq.vring) &&
-			 ferry_9p_runs_alone(p9, req->type);
+	/* Alone it may take its time: nobody waits behind it. */
+	req->may_block = p9->flight == 1 &&
+			 (p9->vq.at_kick || !ferry_vring_ready(&p9->vq.vring)) &&
+			 ferry_9p_may_take_long(req);
 	if (ferry_9p_serve(req)) {
 		ferry_9p_req_finish(req);
 		return;

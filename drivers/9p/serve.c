@@ -50,11 +50,27 @@ static int (*const ferry_9p_fns[FERRY_P9_TYPES])(struct ferry_9p_req *req) = {
 	[FERRY_P9_TWSTAT]	= ferry_9p_legacy_wstat,
 };
 
-/* What may keep the worker for ever does not run there. */
-bool ferry_9p_runs_alone(const struct ferry_9p *p9, u8 type)
+/* What is made has just the mode that is asked for; the mask is not ours to change. */
+static bool ferry_9p_masked(const struct ferry_p9_message *m)
 {
-	return type < FERRY_P9_TYPES && (ferry_p9_messages[type].op & FERRY_P9_OP_ALONE) &&
-	       !ferry_9p_silent(p9->export);
+	return m->gid && current_umask();
+}
+
+/**
+ * ferry_9p_may_take_long - whether the worker, or the thread of a kick, waits for a request
+ * @req: the only one in flight
+ *
+ * What may keep them for ever does not run there, what a disk may keep not at a kick.
+ */
+bool ferry_9p_may_take_long(const struct ferry_9p_req *req)
+{
+	const struct ferry_p9_message *m = &ferry_p9_messages[req->type];
+	const struct ferry_9p_export *ex = req->p9->export;
+
+	if (!(m->op & FERRY_P9_OP_ALONE) || ferry_9p_silent(ex))
+		return false;
+	return !ferry_9p_at_kick(req) ||
+	       (ex->memory && !(m->op & FERRY_P9_OP_LONG) && !ferry_9p_masked(m));
 }
 
 /* Fetch all of a message that is longer than what was fetched at first. */

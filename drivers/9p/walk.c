@@ -28,7 +28,7 @@ int ferry_9p_version(struct ferry_9p_req *req)
 	unsigned int dialect;
 	u32 msize;
 
-	if (!req->thread && (p9->vq.at_kick || ferry_9p_silent(p9->export)))
+	if (ferry_9p_at_kick(req) || (!req->thread && ferry_9p_silent(p9->export)))
 		return FERRY_9P_LATER;
 	/* The answer may be an error of the dialect that is now agreed on. */
 	if (req->in_len < FERRY_P9_ERROR_MOST)
@@ -228,15 +228,24 @@ int ferry_9p_walk(struct ferry_9p_req *req)
 	return err;
 }
 
+/* Whether a clunk does more than to forget the fid. */
+static bool ferry_9p_clunk_waits(const struct ferry_9p_req *req)
+{
+	const struct ferry_9p_fid *fid = req->fid;
+	const struct inode *inode = d_inode(fid->path.dentry);
+
+	if ((fid->xattr && fid->xattr->create) || fid->rclose)
+		return !req->may_block || ferry_9p_at_kick(req);
+	return !inode->i_nlink && (!req->may_block || ferry_9p_frees_much(req, inode));
+}
+
 int ferry_9p_clunk(struct ferry_9p_req *req)
 {
 	struct ferry_9p *p9 = req->p9;
 	struct ferry_9p_fid *fid = req->fid;
 	int err = 0;
 
-	/* To free a large file takes its time, too. */
-	if (!req->may_block && ((fid->xattr && fid->xattr->create) || fid->rclose ||
-				!d_inode(fid->path.dentry)->i_nlink))
+	if (ferry_9p_clunk_waits(req))
 		return FERRY_9P_LATER;
 	if (!ferry_9p_fid_remove(p9, fid))
 		return -EBADF;

@@ -195,6 +195,7 @@ def a_guest_lives_on_four_directories():
             guest.wait_console(f"guest-step: {step}")
         guest.wait_console("guest-waits")
         queues = p9.served()
+        masks = {name: status["Umask"] for name, status in g.threads(guest.process.pid)}
         with open(os.path.join(place, "pass/go.new"), "w", encoding="ascii") as file:
             file.write("go\n")
         os.unlink(os.path.join(place, "pass/many/file 00007"))
@@ -207,6 +208,8 @@ def a_guest_lives_on_four_directories():
         assert not queues, queues
     else:
         by_module(queues)
+        # What a vCPU's kick makes is not bound by what binds ferry.
+        assert masks["vcpu0"] == "0000" != masks["ferry"], masks
 
 
 def by_module(queues):

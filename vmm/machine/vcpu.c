@@ -11,11 +11,13 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -136,6 +138,16 @@ static bool vcpu_park(struct vcpu *v)
 	return run;
 }
 
+/*
+ * What the host kernel makes for a guest in the thread that kicks has the mode that the
+ * guest asked for, as in its workers.
+ */
+static void vcpu_own_umask(void)
+{
+	if (!unshare(CLONE_FS))
+		umask(0);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *v = arg;
@@ -148,6 +160,7 @@ static void *vcpu_thread(void *arg)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	snprintf(name, sizeof(name), "vcpu%u", v->index);
 	pthread_setname_np(pthread_self(), name);
+	vcpu_own_umask();
 	while (vcpu_park(v)) {
 		/* immediate_exit is set, under the lock, after the state has changed. */
 		while (__atomic_load_n(&vs->state, __ATOMIC_ACQUIRE) == VCPUS_RUNNING)
