@@ -53,6 +53,21 @@ FIXTURE_TEARDOWN(disk)
 	export_unserve(&self->p);
 }
 
+/* On one whose cache takes writes that do not wait. */
+FIXTURE(xfs) {
+	struct p9 p;
+};
+
+FIXTURE_SETUP(xfs)
+{
+	EXPORT_SERVE(&self->p, "xfs", FERRY_9P_MODEL_PASSTHROUGH);
+}
+
+FIXTURE_TEARDOWN(xfs)
+{
+	export_unserve(&self->p);
+}
+
 static uint64_t at_kick(void)
 {
 	struct stat_queue q;
@@ -312,6 +327,93 @@ TEST_F(disk, who_kicks_opens_to_read_and_no_more)
 	before = worker_sleeps();
 	ASSERT_LE(3, p9_readdir(&self->p, 1, &offset, 1000, d, 16));
 	EXPECT_TRUE(worker_worked(before));
+}
+
+/* The file is just these bytes. */
+static bool holds(const char *path, const void *bytes, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *got = malloc(size + 1);
+	bool is = fd >= 0 && got && read(fd, got, size + 1) == (ssize_t)size &&
+		  !memcmp(got, bytes, size);
+
+	free(got);
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+TEST_F(xfs, who_kicks_writes_what_does_not_wait)
+{
+	static char text[ROUNDS][4096];
+	unsigned long before;
+	int i;
+
+	export_write(export_path("export/f"), "text");
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDWR));
+	for (i = 0; i < ROUNDS; i++)
+		ASSERT_EQ(sizeof(text[i]), p9_write(&self->p, 1, i * sizeof(text[i]), text[i],
+						    sizeof(text[i])));
+	worker_rests();
+	before = worker_sleeps();
+	for (i = 0; i < ROUNDS; i++) {
+		memset(text[i], i + 1, sizeof(text[i]));
+		ASSERT_EQ(sizeof(text[i]), p9_write(&self->p, 1, i * sizeof(text[i]), text[i],
+						    sizeof(text[i])));
+	}
+	EXPECT_GE(before + ROUNDS / 4, worker_sleeps());
+	EXPECT_TRUE(holds(export_path("export/f"), text, sizeof(text)));
+	/* What is to last when it is answered waits for the disk. */
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 2, "f"));
+	ASSERT_EQ(0, p9_lopen(&self->p, 2, FERRY_P9_O_RDWR | FERRY_P9_O_DSYNC));
+	worker_rests();
+	before = worker_sleeps();
+	ASSERT_EQ(4, p9_write(&self->p, 2, 0, "mine", 4));
+	EXPECT_TRUE(worker_worked(before));
+}
+
+TEST_F(xfs, what_is_appended_is_appended_once)
+{
+	static char text[ROUNDS][100000];
+	int i;
+
+	export_write(export_path("export/f"), "");
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDWR | FERRY_P9_O_APPEND));
+	for (i = 0; i < ROUNDS; i++) {
+		memset(text[i], i + 1, sizeof(text[i]));
+		ASSERT_EQ(sizeof(text[i]), p9_write(&self->p, 1, 0, text[i], sizeof(text[i])));
+	}
+	EXPECT_TRUE(holds(export_path("export/f"), text, sizeof(text)));
+}
+
+/*
+ * Its last block, of which a part stays, has to be read first; and the first write of a
+ * clock's tick, which sets the time, waits at once.
+ */
+TEST_F(xfs, what_waits_in_its_midst_goes_on_there)
+{
+	static char text[120000];
+	int fd = open(export_path("export/f"), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	unsigned int round, i;
+	char first[4096];
+
+	ASSERT_EQ(sizeof(text), write(fd, text, sizeof(text)));
+	ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM));
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "f"));
+	ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDWR));
+	for (round = 0; round < ROUNDS; round++) {
+		for (i = 1; i <= 100000; i++)
+			text[i] = round + i * 31 + (i >> 8);
+		ASSERT_EQ(0, fsync(fd));
+		ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+		ASSERT_EQ(sizeof(first), pread(fd, first, sizeof(first), 0));
+		ASSERT_EQ(1, p9_write(&self->p, 1, 0, text, 1));
+		ASSERT_EQ(100000, p9_write(&self->p, 1, 1, text + 1, 100000));
+		ASSERT_TRUE(holds(export_path("export/f"), text, sizeof(text)));
+	}
+	close(fd);
 }
 
 TEST_F(kick, more_than_a_kick_is_worth_is_served_all_the_same)

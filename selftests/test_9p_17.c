@@ -33,6 +33,8 @@ FIXTURE_VARIANT_ADD(data, ext4_pass_loose) {
 	"ext4", FERRY_9P_MODEL_PASSTHROUGH, "loose", false };
 FIXTURE_VARIANT_ADD(data, ext4_mapped_mmap) {
 	"ext4", FERRY_9P_MODEL_MAPPED, "mmap", true };
+FIXTURE_VARIANT_ADD(data, xfs_pass_none) {
+	"xfs", FERRY_9P_MODEL_PASSTHROUGH, "none", true };
 FIXTURE_VARIANT_ADD(data, tmpfs_pass_none) {
 	"tmpfs", FERRY_9P_MODEL_PASSTHROUGH, "none", true };
 

@@ -164,7 +164,8 @@ struct ferry_9p_req {
 	/* The message. */
 	u16 tag;
 	u8 type;
-	bool may_block;			/* in the pool, or alone */
+	bool alone;			/* nobody waits behind it */
+	bool may_block;			/* nobody that could not: set by ferry_9p_serve() */
 	bool fault;			/* the chain's memory is not there */
 	u32 copied;			/* bytes of it that were fetched at first */
 	u8 *msg;
@@ -310,7 +311,6 @@ int ferry_9p_own_umask(void);
 int ferry_9p_receive(struct ferry_9p_req *req, const struct ferry_p9_hdr *h);
 bool ferry_9p_serve(struct ferry_9p_req *req);
 void ferry_9p_answer(struct ferry_9p_req *req, int err);
-bool ferry_9p_may_take_long(const struct ferry_9p_req *req);
 int ferry_9p_reply_room(struct ferry_9p_req *req, u32 bytes);
 void ferry_9p_iter(struct ferry_9p_req *req, struct iov_iter *iter, bool in, u32 skip, u32 len);
 

@@ -100,38 +100,62 @@ static ssize_t ferry_9p_write_all(struct kiocb *iocb, struct iov_iter *iter)
 	return moved ?: n;
 }
 
-/* At a kick only where nothing blocks. */
+/* Where nothing may block: not what takes bits off by an attribute, nor what is to last. */
+static bool ferry_9p_write_nowait(const struct ferry_9p_req *req, const struct kiocb *iocb)
+{
+	return ferry_file_writes_nowait(iocb->ki_filp) && !(iocb->ki_flags & IOCB_DSYNC) &&
+	       !ferry_9p_mapped(req->p9) && !ferry_9p_silent(req->p9->export);
+}
+
+/* Write what is not written yet; req->written goes on. May be FERRY_9P_LATER. */
+static ssize_t ferry_9p_write_file(struct ferry_9p_req *req, struct file *file, loff_t pos,
+				   u32 count)
+{
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t n;
+
+	init_sync_kiocb(&iocb, file);
+	if (!req->may_block) {
+		if (!ferry_9p_write_nowait(req, &iocb))
+			return FERRY_9P_LATER;
+		iocb.ki_flags |= IOCB_NOWAIT;
+	}
+	/* First: once bytes are written their number is the answer. */
+	n = ferry_9p_map_strip(req->p9, &req->fid->path);
+	if (n)
+		return n;
+	ferry_9p_iter(req, &iter, false, FERRY_P9_WRITE_HEADER, count);
+	iov_iter_advance(&iter, req->written);
+	iocb.ki_pos = pos + req->written;
+	n = ferry_9p_write_all(&iocb, &iter);
+	if (n > 0)
+		req->written += n;
+	if (!req->may_block && (n == -EAGAIN || (n >= 0 && iov_iter_count(&iter))))
+		return FERRY_9P_LATER;
+	return req->written ? 0 : n;
+}
+
 int ferry_9p_write(struct ferry_9p_req *req)
 {
 	struct file *file = ferry_9p_file(req->fid);
 	u64 pos = req->m.v[1];
 	u32 count = req->m.v[2];
-	struct iov_iter iter;
-	struct kiocb iocb;
 	ssize_t n = 0;
 
 	if (req->fid->xattr)
-		return ferry_9p_xattr_write(req);
+		return req->may_block ? ferry_9p_xattr_write(req) : FERRY_9P_LATER;
 	if (!file || !(file->f_mode & FMODE_WRITE))
 		return -EBADF;
 	if (pos > LLONG_MAX)
 		return -EINVAL;
 	if (ferry_9p_at_kick(req) && ferry_9p_size_limited())
 		return FERRY_9P_LATER;
-	if (count) {
-		/* First: once bytes are written their number is the answer. */
-		n = ferry_9p_map_strip(req->p9, &req->fid->path);
-		if (n)
-			return n;
-		ferry_9p_iter(req, &iter, false, FERRY_P9_WRITE_HEADER, count);
-		init_sync_kiocb(&iocb, file);
-		iocb.ki_pos = pos;
-		n = ferry_9p_write_all(&iocb, &iter);
-	}
-	if (n < 0)
+	if (count)
+		n = ferry_9p_write_file(req, file, pos, count);
+	if (n)
 		return n;
-	ferry_p9_put(&req->enc, n, 4);
-	req->written = n;
+	ferry_p9_put(&req->enc, req->written, 4);
 	return 0;
 }
 

@@ -74,7 +74,6 @@ static void ferry_9p_pool_serve(struct ferry_9p_req *req, int err)
 {
 	struct ferry_9p *p9 = req->p9;
 
-	req->may_block = true;
 	/* Nobody is there any more to whom it would matter. */
 	if (READ_ONCE(p9->pool.closing))
 		err = -EINTR;

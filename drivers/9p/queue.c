@@ -98,7 +98,7 @@ static struct ferry_9p_req *ferry_9p_req_take(struct ferry_9p *p9)
 	req->out = ferry_chain_out(vr, c);
 	req->in = ferry_chain_in(vr, c);
 	req->fid = NULL;
-	req->may_block = false;
+	req->alone = false;
 	req->thread = NULL;
 	req->fault = false;
 	req->payload = 0;
@@ -274,9 +274,7 @@ static void ferry_9p_dispatch(struct ferry_9p_req *req)
 	if (version && !p9->vq.at_kick)
 		ferry_9p_settle(p9, 1);
 	/* Alone it may take its time: nobody waits behind it. */
-	req->may_block = p9->flight == 1 &&
-			 (p9->vq.at_kick || !ferry_vring_ready(&p9->vq.vring)) &&
-			 ferry_9p_may_take_long(req);
+	req->alone = p9->flight == 1 && (p9->vq.at_kick || !ferry_vring_ready(&p9->vq.vring));
 	if (ferry_9p_serve(req)) {
 		ferry_9p_req_finish(req);
 		return;

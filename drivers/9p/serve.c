@@ -50,29 +50,6 @@ static int (*const ferry_9p_fns[FERRY_P9_TYPES])(struct ferry_9p_req *req) = {
 	[FERRY_P9_TWSTAT]	= ferry_9p_legacy_wstat,
 };
 
-/* What is made has just the mode that is asked for; the mask is not ours to change. */
-static bool ferry_9p_masked(const struct ferry_p9_message *m)
-{
-	return m->gid && current_umask();
-}
-
-/**
- * ferry_9p_may_take_long - whether the worker, or the thread of a kick, waits for a request
- * @req: the only one in flight
- *
- * What may keep them for ever does not run there, what a disk may keep not at a kick.
- */
-bool ferry_9p_may_take_long(const struct ferry_9p_req *req)
-{
-	const struct ferry_p9_message *m = &ferry_p9_messages[req->type];
-	const struct ferry_9p_export *ex = req->p9->export;
-
-	if (!(m->op & FERRY_P9_OP_ALONE) || ferry_9p_silent(ex))
-		return false;
-	return !ferry_9p_at_kick(req) ||
-	       (ex->memory && !(m->op & FERRY_P9_OP_LONG) && !ferry_9p_masked(m));
-}
-
 /* Fetch all of a message that is longer than what was fetched at first. */
 static int ferry_9p_fetch(struct ferry_9p_req *req, u32 bytes)
 {
@@ -206,9 +183,31 @@ static bool ferry_9p_quick(const struct ferry_9p *p9, u8 op)
 	return (op & FERRY_P9_OP_QUICK) && (p9->export->local || (op & FERRY_P9_OP_BARE));
 }
 
+/* What is made has just the mode that is asked for; the mask is not ours to change. */
+static bool ferry_9p_masked(const struct ferry_p9_message *m)
+{
+	return m->gid && current_umask();
+}
+
+/*
+ * Whether a request may take its time here. What may keep the worker for ever does not
+ * run there, what a disk may keep not at a kick.
+ */
+static bool ferry_9p_may_block(const struct ferry_9p_req *req, const struct ferry_p9_message *m)
+{
+	const struct ferry_9p_export *ex = req->p9->export;
+
+	if (req->thread)
+		return true;
+	if (!req->alone || !(m->op & FERRY_P9_OP_ALONE) || ferry_9p_silent(ex))
+		return false;
+	return !ferry_9p_at_kick(req) ||
+	       (ex->memory && !(m->op & FERRY_P9_OP_LONG) && !ferry_9p_masked(m));
+}
+
 /**
  * ferry_9p_serve - carry a request out and answer it
- * @req: received; req->may_block says whether it may take its time
+ * @req: received; req->thread and req->alone say whether it may take its time
  *
  * Return: whether it is answered; otherwise call again from where it may block.
  */
@@ -220,6 +219,7 @@ bool ferry_9p_serve(struct ferry_9p_req *req)
 
 	req->enc = (struct ferry_p9_enc){ req->reply + FERRY_P9_HEADER,
 					  FERRY_9P_OWN_BYTES - FERRY_P9_HEADER };
+	req->may_block = ferry_9p_may_block(req, m);
 	if (!req->may_block && !ferry_9p_quick(p9, m->op))
 		return false;
 	if ((m->op & FERRY_P9_OP_FID) && !req->fid) {

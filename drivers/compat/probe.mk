@@ -49,5 +49,7 @@ ccflags-y += $(call ferry-lacks,linux/filelock.h,struct file_lock,FERRY_LACKS_FI
 ccflags-y += $(call ferry-lacks,linux/filelock.h,struct file_lock_core,FERRY_FLAT_FILE_LOCK)
 # 6.10: how many watch a file system, by what they may ask.
 ccflags-y += $(call ferry-lacks,linux/fsnotify.h,fsnotify_sb_has_priority_watchers,FERRY_LACKS_PRIORITY_WATCHERS)
+# 6.10: whether writes can be told not to wait is said by the file's operations.
+ccflags-y += $(call ferry-lacks,linux/fs.h,define FOP_BUFFER_WASYNC,FERRY_LACKS_FOP_BUFFER_WASYNC)
 # 6.8: writing to a file tells its file system.
 ccflags-y += $(call ferry-lacks,linux/fs.h,file_write_started,FERRY_CALLER_STARTS_WRITE)

@@ -297,6 +297,16 @@ static inline bool ferry_sb_permission_watched(struct super_block *sb)
 #endif
 }
 
+/* Whether a write to the page cache may be told not to wait. Until 6.10 the file says so. */
+static inline bool ferry_file_writes_nowait(const struct file *file)
+{
+#ifdef FERRY_LACKS_FOP_BUFFER_WASYNC
+	return (file->f_mode & FMODE_NOWAIT) && (file->f_mode & FMODE_BUF_WASYNC);
+#else
+	return (file->f_mode & FMODE_NOWAIT) && (file->f_op->fop_flags & FOP_BUFFER_WASYNC);
+#endif
+}
+
 /* Until 6.8: who writes to a file says so to its file system beforehand. */
 static inline ssize_t ferry_iocb_write(struct file *file, struct kiocb *iocb,
 				       struct iov_iter *iter)

@@ -28,17 +28,17 @@ const char *export_dir(void)
 	return EXPORT_TOP "/export";
 }
 
-static int export_ext4(void)
+static int export_image(const char *fs, unsigned int mb)
 {
 	char node[32];
-	int loop, err = fs_format("ext4", 64, EXPORT_IMAGE);
+	int loop, err = fs_format(fs, mb, EXPORT_IMAGE);
 
 	if (err)
 		return err;
 	loop = loop_attach(EXPORT_IMAGE, 0, node, sizeof(node));
 	if (loop < 0)
 		return loop;
-	err = mount(node, EXPORT_TOP, "ext4", 0, NULL) ? -errno : 0;
+	err = mount(node, EXPORT_TOP, fs, 0, fs_mount_data(fs)) ? -errno : 0;
 	close(loop);
 	return err;
 }
@@ -64,7 +64,9 @@ int __export_mount(const char *fs)
 	if (fs[0] == '/')
 		err = export_ext4_on(fs);
 	else if (!strcmp(fs, "ext4"))
-		err = export_ext4();
+		err = export_image(fs, 64);
+	else if (!strcmp(fs, "xfs"))
+		err = export_image(fs, 320);
 	else
 		err = mount(fs, EXPORT_TOP, fs, 0, "size=64m,nr_inodes=0") ? -errno : 0;
 	if (err)

@@ -10,7 +10,7 @@
 #include "p9.h"
 
 /*
- * Mount a fresh tmpfs or ext4 on export_top(), or an ext4 on the block device of that path;
+ * Mount a fresh tmpfs, ext4 or XFS on export_top(), or an ext4 on the block device of that path;
  * negative: cannot be had here.
  */
 int __export_mount(const char *fs);
