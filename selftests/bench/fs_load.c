@@ -111,6 +111,8 @@ static uint64_t load_random(int dir, unsigned int n, bool write)
 
 	if (fd < 0 || fstat(fd, &st))
 		err(1, "data");
+	if (write)
+		memset(load_buf, 0x5a, LOAD_BLOCK);
 	for (unsigned int i = 0; i < n; i++) {
 		ssize_t moved;
 		off_t pos;
@@ -249,7 +251,6 @@ int main(void)
 	char what[16], path[256];
 	unsigned int n;
 
-	memset(load_buf, 0x5a, sizeof(load_buf));
 	while (scanf("%15s %255s %u", what, path, &n) == 3)
 		load_one(what, path, n);
 	return 0;
