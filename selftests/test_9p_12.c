@@ -21,6 +21,14 @@ FIXTURE_VARIANT(posix) {
 
 FIXTURE_VARIANT_ADD(posix, tmpfs_pass_none) {
 	"tmpfs", FERRY_9P_MODEL_PASSTHROUGH, "none" };
+FIXTURE_VARIANT_ADD(posix, tmpfs_mapped_none) {
+	"tmpfs", FERRY_9P_MODEL_MAPPED, "none" };
+FIXTURE_VARIANT_ADD(posix, xfs_pass_none) {
+	"xfs", FERRY_9P_MODEL_PASSTHROUGH, "none" };
+FIXTURE_VARIANT_ADD(posix, xfs_pass_mmap) {
+	"xfs", FERRY_9P_MODEL_PASSTHROUGH, "mmap" };
+FIXTURE_VARIANT_ADD(posix, xfs_mapped_loose) {
+	"xfs", FERRY_9P_MODEL_MAPPED, "loose" };
 FIXTURE_VARIANT_ADD(posix, ext4_pass_none) {
 	"ext4", FERRY_9P_MODEL_PASSTHROUGH, "none" };
 FIXTURE_VARIANT_ADD(posix, ext4_pass_mmap) {
