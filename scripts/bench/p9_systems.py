@@ -46,6 +46,7 @@ MEASURES = (
     Measure("stat", "stat", 200, METADATA),
     Measure("unlink", "unlink", 100, METADATA),
     Measure("readdir", "readdir, entries", 1000, METADATA),
+    Measure("dirs", "readdir, 10 entries", 50, METADATA),
     Measure("randread", "random read 4 KiB", 100),
     Measure("randwrite", "random write 4 KiB", 100),
     Measure("read", "read, KiB", 8192, STREAM),

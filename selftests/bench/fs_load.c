@@ -21,6 +21,7 @@
 
 #define LOAD_BLOCK	4096
 #define LOAD_STREAM	(256 << 10)
+#define LOAD_SMALL	10	/* entries of a small directory */
 
 static char load_buf[LOAD_STREAM];
 
@@ -101,6 +102,18 @@ static uint64_t load_readdir(int dir, unsigned int n)
 	if (found != n)
 		errx(1, "%llu entries", (unsigned long long)found);
 	return found;
+}
+
+static uint64_t load_dirs(int dir, unsigned int n)
+{
+	char name[32];
+
+	for (unsigned int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "d%u", i);
+		if (load_list(dir, name, false) != LOAD_SMALL)
+			errx(1, "entries of %s", name);
+	}
+	return n;
 }
 
 static uint64_t load_random(int dir, unsigned int n, bool write)
@@ -220,7 +233,7 @@ static const struct load {
 	uint64_t (*run)(int dir, unsigned int n);
 } loads[] = {
 	{ "create", load_create }, { "stat", load_stat }, { "unlink", load_unlink },
-	{ "readdir", load_readdir }, { "randread", load_randread },
+	{ "readdir", load_readdir }, { "dirs", load_dirs }, { "randread", load_randread },
 	{ "randwrite", load_randwrite }, { "read", load_read }, { "write", load_write },
 	{ "tar", load_tar }, { "find", load_find }, { "status", load_status },
 };
