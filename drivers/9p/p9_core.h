@@ -181,6 +181,7 @@ enum ferry_p9_dialect {
 #define FERRY_P9_OP_PLACED	32	/* not on what the host moved out of the export */
 #define FERRY_P9_OP_BARE	64	/* asks nothing of the file system */
 #define FERRY_P9_OP_LONG	128	/* takes its time also where files are in memory */
+#define FERRY_P9_OP_TRIED	256	/* quick in the kernel, which is told if it would block */
 
 #define FERRY_P9_OP_SLOW	(FERRY_P9_OP_FID | FERRY_P9_OP_ALONE)
 #define FERRY_P9_OP_EITHER	(FERRY_P9_OP_SLOW | FERRY_P9_OP_QUICK)
@@ -200,14 +201,15 @@ struct ferry_p9_message {
 	const char *body;	/* as 9P2000.L and, if both speak it, 9P2000.u have it */
 	const char *plain;	/* as 9P2000 has it; NULL: the same */
 	__u8 dialects;		/* enum ferry_p9_dialect */
-	__u8 op;		/* FERRY_P9_OP_*: how it is served */
+	__u16 op;		/* FERRY_P9_OP_*: how it is served */
 	__u8 gid;		/* 1 + which integer is the group of what is made */
 };
 
 static const struct ferry_p9_message ferry_p9_messages[FERRY_P9_TYPES] = {
 	[FERRY_P9_TSTATFS]	= { "4", NULL, FERRY_P9_2000L,
 				    FERRY_P9_OP_FID | FERRY_P9_OP_QUICK, 0 },
-	[FERRY_P9_TLOPEN]	= { "44", NULL, FERRY_P9_2000L, FERRY_P9_OP_EITHER, 0 },
+	[FERRY_P9_TLOPEN]	= { "44", NULL, FERRY_P9_2000L,
+				    FERRY_P9_OP_SLOW | FERRY_P9_OP_TRIED, 0 },
 	[FERRY_P9_TLCREATE]	= { "4n444", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 1 + 3 },
 	[FERRY_P9_TSYMLINK]	= { "4ns4", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 1 + 1 },
 	[FERRY_P9_TMKNOD]	= { "4n4444", NULL, FERRY_P9_2000L, FERRY_P9_OP_MAKES, 1 + 4 },
@@ -246,7 +248,7 @@ static const struct ferry_p9_message ferry_p9_messages[FERRY_P9_TYPES] = {
 				    FERRY_P9_OP_MAKES | FERRY_P9_OP_LONG, 0 },
 	[FERRY_P9_TREAD]	= { "484", NULL, FERRY_P9_ANY, FERRY_P9_OP_EITHER, 0 },
 	[FERRY_P9_TWRITE]	= { "48p", NULL, FERRY_P9_ANY,
-				    FERRY_P9_OP_MAKES | FERRY_P9_OP_WRITES | FERRY_P9_OP_QUICK, 0 },
+				    FERRY_P9_OP_MAKES | FERRY_P9_OP_WRITES | FERRY_P9_OP_TRIED, 0 },
 	[FERRY_P9_TCLUNK]	= { "4", NULL, FERRY_P9_ANY, FERRY_P9_OP_EITHER, 0 },
 	[FERRY_P9_TREMOVE]	= { "4", NULL, FERRY_P9_ANY,
 				    FERRY_P9_OP_SLOW | FERRY_P9_OP_LONG, 0 },

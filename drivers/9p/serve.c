@@ -178,9 +178,10 @@ static int ferry_9p_calm(struct ferry_9p_req *req, int err)
 }
 
 /* Whether a request may be tried where nothing may block. */
-static bool ferry_9p_quick(const struct ferry_9p *p9, u8 op)
+static bool ferry_9p_quick(const struct ferry_9p *p9, u16 op)
 {
-	return (op & FERRY_P9_OP_QUICK) && (p9->export->local || (op & FERRY_P9_OP_BARE));
+	return (op & (FERRY_P9_OP_QUICK | FERRY_P9_OP_TRIED)) &&
+	       (p9->export->local || (op & FERRY_P9_OP_BARE));
 }
 
 /* What is made has just the mode that is asked for; the mask is not ours to change. */

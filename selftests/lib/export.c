@@ -123,15 +123,22 @@ void export_write(const char *path, const char *text)
 	close(fd);
 }
 
-bool export_holds(const char *path, const char *text)
+bool export_holds_bytes(const char *path, const void *bytes, size_t size)
 {
-	char buf[4096];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
+	char *got = malloc(size + 1);
+	bool is = fd >= 0 && got && read(fd, got, size + 1) == (ssize_t)size &&
+		  !memcmp(got, bytes, size);
 
+	free(got);
 	if (fd >= 0)
 		close(fd);
-	return n == (ssize_t)strlen(text) && !memcmp(buf, text, n);
+	return is;
+}
+
+bool export_holds(const char *path, const char *text)
+{
+	return export_holds_bytes(path, text, strlen(text));
 }
 
 const char *__export_serve(struct p9 *p, const char *fs, unsigned int model)

@@ -24,6 +24,8 @@ const char *export_dir(void);
 /* A path below the mount, from a format; a few at a time are valid. */
 const char *export_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void export_write(const char *path, const char *text);
+/* Whether the file has just these bytes, or this text. */
+bool export_holds_bytes(const char *path, const void *bytes, size_t size);
 bool export_holds(const char *path, const char *text);
 
 /*

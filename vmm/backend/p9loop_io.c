@@ -128,8 +128,6 @@ int p9loop_write(struct p9loop_req *req)
 	u64 pos = req->m.v[1];
 	ssize_t n;
 
-	if (!req->may_block)
-		return P9LOOP_LATER;
 	if (req->fid->xattr)
 		return p9loop_xattr_write(req);
 	if (file < 0)

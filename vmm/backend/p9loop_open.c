@@ -113,12 +113,8 @@ static void open_put(struct p9loop_req *req, const struct statx *st)
 int p9loop_lopen(struct p9loop_req *req)
 {
 	struct statx st;
-	int err;
+	int err = p9loop_open(req, req->fid, req->m.v[1] & ~FERRY_P9_O_CREATE);
 
-	/* No open(2) promises not to block. */
-	if (!req->may_block)
-		return P9LOOP_LATER;
-	err = p9loop_open(req, req->fid, req->m.v[1] & ~FERRY_P9_O_CREATE);
 	if (!err)
 		err = p9loop_stat(req->s, req->fid->node, &st);
 	if (!err)
