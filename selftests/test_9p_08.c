@@ -7,6 +7,7 @@
 #include "p9.h"
 #include "stat.h"
 #include "test.h"
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <linux/capability.h>
@@ -161,6 +162,28 @@ TEST_F(abi, memory_is_swapped_under_requests)
 		for (unsigned int k = 0; k < 8; k++)
 			ASSERT_LE(0, p9_recv(&self->p, DEV_PATIENCE_MS));
 	}
+}
+
+/* The first page of the answer is there, but not what is behind it. */
+TEST_F(abi, no_memory_for_a_listing_stops_the_queue)
+{
+	const size_t page = 4096, rest = P9_ROOM - page;
+	struct p9_dirent d[64];
+	char name[200] = "";
+	uint64_t at = 0;
+	uint8_t *gone;
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "export/%0190d", i);
+		export_write(export_path(name), "");
+	}
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
+	ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
+	gone = self->p.tx + P9_ROOM + page;
+	ASSERT_EQ(0, mprotect(gone, rest, PROT_NONE));
+	EXPECT_EQ(-P9_NO_ANSWER, p9_readdir(&self->p, 1, &at, 60000, d, 64));
+	EXPECT_NE(0U, event_wait(self->p.dev.err[0], DEV_PATIENCE_MS));
+	ASSERT_EQ(0, mprotect(gone, rest, PROT_READ | PROT_WRITE));
 }
 
 TEST_F(abi, passthrough_takes_the_right_to_be_anyone)

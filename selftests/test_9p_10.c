@@ -155,6 +155,70 @@ TEST_F_TIMEOUT(large, a_hundred_thousand_entries, 300)
 	free(seen);
 }
 
+#define LONGEST	255
+
+/* A name that tells its length, by a letter and by how many of it there are. */
+static const char *name_of(unsigned int len)
+{
+	static char name[LONGEST + 1];
+
+	memset(name, 'a' + len % 26, len);
+	name[len] = 0;
+	return name;
+}
+
+/* Every entry once, none of another name, in answers of so many bytes. */
+static void list_in(struct p9 *p, uint32_t bytes)
+{
+	static struct p9_dirent d[512];
+	bool seen[LONGEST + 1] = {};
+	unsigned int total = 0;
+	uint64_t at = 0;
+	int n;
+
+	while ((n = p9_readdir(p, 1, &at, bytes, d, 512)) > 0) {
+		for (int i = 0; i < n; i++) {
+			unsigned int len = strlen(d[i].name);
+
+			if (!strcmp(d[i].name, ".") || !strcmp(d[i].name, ".."))
+				continue;
+			check(len <= LONGEST && !strcmp(d[i].name, name_of(len)),
+			      "answers of %u: a name %s", bytes, d[i].name);
+			check(!seen[len], "answers of %u: %u letters twice", bytes, len);
+			seen[len] = true;
+			total++;
+		}
+	}
+	check(!n && total == LONGEST, "answers of %u: %u names, then %d", bytes, total, n);
+}
+
+/* Where an answer, or a part of one, ends falls into each field of an entry. */
+TEST_F(crowd, names_of_every_length)
+{
+	static const uint32_t whole[] = { 4096, 20000, 60000 };
+	const uint32_t longest = FERRY_P9_QID + 8 + 1 + 2 + LONGEST;
+	struct p9_dirent d[8];
+	uint64_t at = 0;
+	int dir = open(export_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ASSERT_LE(0, dir);
+	for (unsigned int len = 1; len <= LONGEST; len++) {
+		int fd = openat(dir, name_of(len), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+		ASSERT_LE(0, fd);
+		close(fd);
+	}
+	close(dir);
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
+	ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
+	for (uint32_t more = 0; more < 1024; more += 13)
+		list_in(&self->p, longest + more);
+	for (unsigned int i = 0; i < ARRAY_SIZE(whole); i++)
+		list_in(&self->p, whole[i]);
+	/* What is not whole is not there. */
+	EXPECT_EQ(-EINVAL, p9_readdir(&self->p, 1, &at, FERRY_P9_QID + 8 + 1 + 2, d, 8));
+}
+
 static const uint32_t dir_fid = 100, file_fid = 200;
 
 /* Queue one request of many kinds that moves a name; @r is random. */

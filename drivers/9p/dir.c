@@ -7,31 +7,65 @@
  * The offset of an entry is where the next one begins, in the file system's own terms:
  * it stays good while entries come and go. A client that goes on where it stopped is
  * not made to seek, which would lose the place on file systems that count entries.
+ *
+ * Entries go to the guest from within the directory's iteration, as getdents() hands them
+ * over, by way of a small buffer on the stack: most directories are, and the kernel clears
+ * what it allocates.
  */
 #include <linux/file.h>
 #include <linux/kdev_t.h>
-#include <linux/slab.h>
 
 #include "../vring/copy.h"
 #include "ferry_9p.h"
 
+/* Qid, offset, type and the name's length. */
+#define FERRY_9P_DIRENT		(FERRY_P9_QID + 8 + 1 + 2)
+
 struct ferry_9p_dir {
 	struct dir_context ctx;
-	struct ferry_9p *p9;
-	struct ferry_p9_enc enc;
+	struct ferry_9p_req *req;
+	struct iov_iter to;	/* where in the answer the buffer goes */
+	u32 left;		/* bytes that the answer has room for */
+	u32 done;		/* bytes of entries that were listed */
+	u32 held;		/* the last ones of them, which the buffer holds */
 	u8 *offset;		/* of the last entry, to be filled in; NULL: none yet */
 	bool full;		/* an entry found no room */
+	bool plain_unknown;	/* a plain file may be anything: mapped */
 	u64 self;		/* inode number to tell for ".." of the root; 0: it is another */
-	u32 dev;		/* that the entries are on */
+	u64 mix;		/* makes a qid's path of an inode number */
 	int err;
+	u8 buf[1024];		/* holds the longest name, 255 characters of UTF-8 */
 };
 
 static void ferry_9p_dir_offset(struct ferry_9p_dir *d, u64 pos)
 {
-	struct ferry_p9_enc at = { d->offset, 8 };
-
 	if (d->offset)
-		ferry_p9_put(&at, pos, 8);
+		ferry_p9_store(d->offset, pos, 8);
+}
+
+/* Hand over what the buffer holds. Return: whether the guest's memory took it. */
+static bool ferry_9p_dir_flush(struct ferry_9p_dir *d)
+{
+	if (copy_to_iter(d->buf, d->held, &d->to) != d->held) {
+		d->req->fault = true;
+		d->err = -EFAULT;
+		return false;
+	}
+	d->held = 0;
+	return true;
+}
+
+/* Return: where an entry of so many bytes goes; NULL: nowhere, so that the listing ends. */
+static u8 *ferry_9p_dir_room(struct ferry_9p_dir *d, u32 bytes)
+{
+	if (unlikely(bytes > d->left || bytes > sizeof(d->buf))) {
+		d->err = d->offset ? 0 : -EINVAL;
+		d->full = true;
+		return NULL;
+	}
+	if (unlikely(bytes > sizeof(d->buf) - d->held) && !ferry_9p_dir_flush(d))
+		return NULL;
+	return d->buf + d->held;
 }
 
 static u8 ferry_9p_qtype(unsigned int type)
@@ -51,25 +85,29 @@ static bool ferry_9p_dir_entry(struct dir_context *ctx, const char *name, int le
 {
 	struct ferry_9p_dir *d = container_of(ctx, struct ferry_9p_dir, ctx);
 
+	u32 bytes = FERRY_9P_DIRENT + len;
+	u8 *p;
+
 	type &= 0xf;
 	/* Where the one before ends. */
 	ferry_9p_dir_offset(d, pos);
-	if (d->enc.left < FERRY_P9_QID + 8 + 1 + 2 + len) {
-		d->err = d->offset ? 0 : -EINVAL;
-		d->full = true;
+	p = ferry_9p_dir_room(d, bytes);
+	if (!p)
 		return false;
-	}
 	if (d->self && len == 2 && name[0] == '.' && name[1] == '.')
 		ino = d->self;
-	/* In mapped a plain file may be anything. */
-	if (ferry_9p_mapped(d->p9) && type == DT_REG)
+	if (d->plain_unknown && type == DT_REG)
 		type = DT_UNKNOWN;
-	ferry_p9_put_qid(&d->enc, ferry_9p_qtype(type), 0,
-			 ferry_p9_qid_path(ino, d->dev, d->p9->export->dev));
-	d->offset = d->enc.p;
-	ferry_p9_put(&d->enc, pos, 8);
-	ferry_p9_put(&d->enc, type, 1);
-	ferry_p9_put_str(&d->enc, name, len);
+	p = ferry_p9_store(p, ferry_9p_qtype(type), 1);
+	p = ferry_p9_store(p, 0, 4);
+	d->offset = ferry_p9_store(p, ino ^ d->mix, 8);
+	p = ferry_p9_store(d->offset, pos, 8);
+	p = ferry_p9_store(p, type, 1);
+	p = ferry_p9_store(p, len, 2);
+	memcpy(p, name, len);
+	d->left -= bytes;
+	d->done += bytes;
+	d->held += bytes;
 	return true;
 }
 
@@ -95,50 +133,40 @@ static int ferry_9p_dir_fill(struct ferry_9p_dir *d, struct file *file, u64 pos)
 	err = ferry_9p_iterate(file, &d->ctx);
 	if (err && !d->offset)
 		return err;
+	if (d->err)
+		return d->err;
 	if (!d->full)
 		ferry_9p_dir_offset(d, d->ctx.pos);
-	return d->err;
-}
-
-/* Copy what was listed behind the header. */
-static int ferry_9p_dir_deliver(struct ferry_9p_req *req, const u8 *from, u32 len)
-{
-	struct iov_iter iter;
-
-	ferry_9p_iter(req, &iter, true, FERRY_P9_IO_HEADER, len);
-	if (copy_to_iter(from, len, &iter) != len) {
-		req->fault = true;
-		return -EFAULT;
-	}
-	ferry_p9_put(&req->enc, len, 4);
-	req->payload = len;
-	return 0;
+	return ferry_9p_dir_flush(d) ? 0 : d->err;
 }
 
 static int ferry_9p_dir_read(struct ferry_9p_req *req, struct file *file, u32 count)
 {
 	struct ferry_9p_fid *fid = req->fid;
-	struct ferry_9p_dir d = { .ctx.actor = ferry_9p_dir_entry, .p9 = req->p9 };
+	struct ferry_9p_dir d;
 	struct kstat st;
-	u8 *buf;
+	u32 root_dev = req->p9->export->dev;
 	int err = vfs_getattr(&fid->path, &st, STATX_INO, AT_STATX_DONT_SYNC);
 
 	if (err)
 		return err;
-	buf = kvmalloc(count ?: 1, GFP_KERNEL_ACCOUNT);
-	if (!buf)
-		return -ENOMEM;
-	d.enc = (struct ferry_p9_enc){ buf, count };
-	d.dev = new_encode_dev(st.dev);
+	memset(&d, 0, offsetof(struct ferry_9p_dir, buf));
+	d.ctx.actor = ferry_9p_dir_entry;
+	d.req = req;
+	ferry_9p_iter(req, &d.to, true, FERRY_P9_IO_HEADER, count);
+	d.left = count;
+	d.plain_unknown = ferry_9p_mapped(req->p9);
+	d.mix = ferry_p9_qid_path(0, new_encode_dev(st.dev), root_dev);
 	if (fid->path.dentry == req->p9->export->root.dentry)
 		d.self = st.ino;
 	mutex_lock(&fid->mutex);
 	err = ferry_9p_dir_fill(&d, file, req->m.v[1]);
 	mutex_unlock(&fid->mutex);
-	if (!err)
-		err = ferry_9p_dir_deliver(req, buf, d.enc.done);
-	kvfree(buf);
-	return err;
+	if (err)
+		return err;
+	ferry_p9_put(&req->enc, d.done, 4);
+	req->payload = d.done;
+	return 0;
 }
 
 int ferry_9p_readdir(struct ferry_9p_req *req)
