@@ -26,7 +26,7 @@ static const struct {
 	{ FERRY_P9_O_NOATIME, O_NOATIME },
 };
 
-static unsigned int ferry_9p_host_flags(u32 flags)
+static unsigned int ferry_9p_host_flags(const struct ferry_9p *p9, u32 flags)
 {
 	unsigned int i, host = O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_LARGEFILE;
 
@@ -34,6 +34,8 @@ static unsigned int ferry_9p_host_flags(u32 flags)
 	for (i = 0; i < ARRAY_SIZE(ferry_9p_open_flags); i++)
 		if ((flags & ferry_9p_open_flags[i].p9) == ferry_9p_open_flags[i].p9)
 			host |= ferry_9p_open_flags[i].host;
+	if (p9->export->flags & FERRY_9P_F_WRITEOUT)
+		host |= O_DSYNC;
 	return host;
 }
 
@@ -116,7 +118,7 @@ static struct file *ferry_9p_open_path(struct ferry_9p_req *req, const struct pa
 		err = ferry_9p_open_allowed(req->p9, path, flags);
 	if (err)
 		return ERR_PTR(err);
-	return ferry_9p_open_leased(req, path, ferry_9p_host_flags(flags));
+	return ferry_9p_open_leased(req, path, ferry_9p_host_flags(req->p9, flags));
 }
 
 /* Open what a fid names; from now on it is open for good. May be FERRY_9P_LATER. */
@@ -232,7 +234,7 @@ int ferry_9p_become(struct ferry_9p_req *req, struct ferry_9p_fid *fid, u32 flag
 
 	if (fresh) {
 		/* Whoever made the file may open it, whatever its mode. */
-		file = dentry_open(&fid->path, ferry_9p_host_flags(flags), current_cred());
+		file = dentry_open(&fid->path, ferry_9p_host_flags(p9, flags), current_cred());
 		err = PTR_ERR_OR_ZERO(file);
 		if (!err)
 			fid->file = file;

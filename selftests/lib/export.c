@@ -17,6 +17,7 @@
 
 #define EXPORT_TOP	"/tmp/ferry-9p"
 #define EXPORT_IMAGE	"/tmp/ferry-9p.img"
+#define EXPORT_BLOCK	1024	/* the smallest block that mkfs takes by itself */
 
 const char *export_top(void)
 {
@@ -139,6 +140,27 @@ bool export_holds_bytes(const char *path, const void *bytes, size_t size)
 bool export_holds(const char *path, const char *text)
 {
 	return export_holds_bytes(path, text, strlen(text));
+}
+
+/* Of what is no hole. */
+bool export_stores(const void *bytes, size_t size)
+{
+	int fd = open(EXPORT_IMAGE, O_RDONLY | O_CLOEXEC);
+	char *got = malloc(size);
+	bool is = false;
+	off_t at = 0;
+
+	check(fd >= 0 && got, "open " EXPORT_IMAGE ": %s", strerror(errno));
+	while (!is && (at = lseek(fd, at, SEEK_DATA)) >= 0) {
+		off_t end = lseek(fd, at, SEEK_HOLE);
+
+		for (at -= at % EXPORT_BLOCK; at < end && !is; at += EXPORT_BLOCK)
+			is = pread(fd, got, size, at) == (ssize_t)size &&
+			     !memcmp(got, bytes, size);
+	}
+	free(got);
+	close(fd);
+	return is;
 }
 
 const char *__export_serve(struct p9 *p, const char *fs, unsigned int model)

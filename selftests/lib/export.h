@@ -27,6 +27,8 @@ void export_write(const char *path, const char *text);
 /* Whether the file has just these bytes, or this text. */
 bool export_holds_bytes(const char *path, const void *bytes, size_t size);
 bool export_holds(const char *path, const char *text);
+/* Whether a block of the disk below an ext4 or XFS begins with these bytes. */
+bool export_stores(const void *bytes, size_t size);
 
 /*
  * Mount @fs ("xattrs": whichever keeps user attributes), serve the directory by @model

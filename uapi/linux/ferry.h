@@ -159,7 +159,12 @@ enum ferry_9p_model {
  */
 #define FERRY_9P_F_KEEP		(1U << 4)
 #define FERRY_9P_F_KEPT		(1U << 5)
-#define FERRY_9P_F_ALL		((1U << 6) - 1)
+/*
+ * What a Twrite put into a file is on stable storage when it is answered, as if the guest
+ * had opened each file with O_DSYNC. Dirty pages of the guest's own stay its affair.
+ */
+#define FERRY_9P_F_WRITEOUT	(1U << 6)
+#define FERRY_9P_F_ALL		((1U << 7) - 1)
 
 #define FERRY_9P_SELF		0xffffffffU
 

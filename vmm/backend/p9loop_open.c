@@ -25,7 +25,7 @@ static const struct {
 	{ FERRY_P9_O_NOATIME, O_NOATIME },
 };
 
-static int open_host_flags(u32 flags)
+static int open_host_flags(const struct p9loop_server *s, u32 flags)
 {
 	int host = O_NONBLOCK | O_NOCTTY | O_LARGEFILE | O_CLOEXEC;
 	unsigned int i;
@@ -34,6 +34,8 @@ static int open_host_flags(u32 flags)
 	for (i = 0; i < ARRAY_SIZE(open_flags); i++)
 		if ((flags & open_flags[i].p9) == open_flags[i].p9)
 			host |= open_flags[i].host;
+	if (s->ex.flags & FERRY_9P_F_WRITEOUT)
+		host |= O_DSYNC;
 	return host;
 }
 
@@ -64,6 +66,7 @@ static int open_type(struct p9loop_server *s, const struct p9loop_node *node, u3
 /* A descriptor of what the node names, or -errno. */
 static int open_node(struct p9loop_req *req, const struct p9loop_node *node, u32 flags)
 {
+	int host = open_host_flags(req->s, flags);
 	int fd, err = p9loop_inside(req, node);
 
 	if (!err && (flags & FERRY_P9_O_ACCMODE) == FERRY_P9_O_ACCMODE)
@@ -75,12 +78,12 @@ static int open_node(struct p9loop_req *req, const struct p9loop_node *node, u32
 	if (err)
 		return err;
 	/* The node is no symlink: this leads to it and not beyond. */
-	fd = open(p9loop_name(node->fd).s, open_host_flags(flags));
+	fd = open(p9loop_name(node->fd).s, host);
 	if (fd < 0 && errno == EWOULDBLOCK && S_ISREG(node->type)) {
 		/* Somebody has a lease, and its time to give it up. */
 		if (req->t == &req->s->queue)
 			return -EWOULDBLOCK;
-		fd = open(p9loop_name(node->fd).s, open_host_flags(flags) & ~O_NONBLOCK);
+		fd = open(p9loop_name(node->fd).s, host & ~O_NONBLOCK);
 	}
 	return fd < 0 ? -errno : p9loop_keep(fd);
 }
@@ -141,7 +144,7 @@ static int open_have(struct p9loop_req *req, u32 flags, const struct p9loop_new 
 		}
 		if (*err != -ENOENT)
 			return -1;
-		fd = p9loop_make_open(req, dir, open_host_flags(flags), new, node);
+		fd = p9loop_make_open(req, dir, open_host_flags(req->s, flags), new, node);
 		*err = fd < 0 ? fd : 0;
 	} while (*err == -EEXIST && !(flags & FERRY_P9_O_EXCL) && --tries);
 	return fd < 0 ? -1 : fd;

@@ -34,7 +34,8 @@ struct virtfs_config {
 	{ "readonly", OPT_BOOL, FSDEV(readonly), .def = "off", .help = "refuse changes" }, \
 	{ "multidevs", OPT_STRING, FSDEV(multidevs), .def = "remap",	\
 	  .help = "remap or warn" },					\
-	{ "writeout", OPT_STRING, FSDEV(writeout) },			\
+	{ "writeout", OPT_STRING, FSDEV(writeout),			\
+	  .help = "immediate: a write is answered when it is on stable storage" }, \
 	{ "fmode", OPT_UINT, FSDEV(fmode), .def = "0600",		\
 	  .help = "mapped: host mode of new files" },			\
 	{ "dmode", OPT_UINT, FSDEV(dmode), .def = "0700",		\
@@ -133,6 +134,17 @@ static int fsdev_check_multidevs(const struct fsdev_config *f, struct error *e)
 	return -EINVAL;
 }
 
+static int fsdev_check_writeout(struct fsdev_config *f, struct error *e)
+{
+	if (!f->writeout)
+		return 0;
+	if (strcmp(f->writeout, "immediate"))
+		return error_set(e, EINVAL, "invalid writeout property '%s': there is immediate, "
+				 "or leave it out", f->writeout);
+	f->flags |= FERRY_9P_F_WRITEOUT;
+	return 0;
+}
+
 /* Host modes must leave the files to us. */
 static int fsdev_check_mode(const char *key, u32 mode, u32 own, struct error *e)
 {
@@ -163,7 +175,7 @@ static int fsdev_check_squash(struct fsdev_config *f, struct error *e)
 		f->flags |= FERRY_9P_F_GUEST_CHECKS;
 	if (f->readonly)
 		f->flags |= FERRY_9P_F_READ_ONLY;
-	if (f->model != FERRY_9P_MODEL_PASSTHROUGH && f->flags & ~FERRY_9P_F_READ_ONLY)
+	if (f->model != FERRY_9P_MODEL_PASSTHROUGH && (f->flags & FERRY_P9_PASSTHROUGH_FLAGS))
 		return error_set(e, EINVAL, "%s is only valid for security_model=passthrough",
 				 f->guest_checks ? "guest_checks" : "squash");
 	return 0;
@@ -200,9 +212,8 @@ static int fsdev_check(struct config *c, struct fsdev_config *f, const char *arg
 		ret = error_set(e, EINVAL, "path property not set");
 	if (!ret)
 		ret = fsdev_check_multidevs(f, e);
-	if (!ret && f->writeout)
-		ret = error_set(e, EINVAL, "writeout=%s is not supported: the guest says what is "
-				"to be stable", f->writeout);
+	if (!ret)
+		ret = fsdev_check_writeout(f, e);
 	if (!ret)
 		ret = fsdev_check_mode("fmode", f->fmode, 0600, e);
 	if (!ret)

@@ -108,10 +108,10 @@ TEST_F(words, keys_become_flags_and_limits)
 	const struct fsdev_config *f;
 
 	TAKES(FS "security_model=passthrough,readonly=on,squash=root,uid=33,gid=34,guest_checks=on,"
-	      "msize=1M,fids=100,xattr_bytes=64K,multidevs=warn");
+	      "msize=1M,fids=100,xattr_bytes=64K,multidevs=warn,writeout=immediate");
 	f = self->c.fsdev[0];
-	EXPECT_EQ(FERRY_9P_F_READ_ONLY | FERRY_9P_F_ROOT_SQUASH | FERRY_9P_F_GUEST_CHECKS,
-		  f->flags);
+	EXPECT_EQ(FERRY_9P_F_READ_ONLY | FERRY_9P_F_ROOT_SQUASH | FERRY_9P_F_GUEST_CHECKS |
+		  FERRY_9P_F_WRITEOUT, f->flags);
 	EXPECT_EQ(33, f->uid);
 	EXPECT_EQ(34, f->gid);
 	EXPECT_EQ(MIB, f->msize);
@@ -122,8 +122,10 @@ TEST_F(words, keys_become_flags_and_limits)
 	EXPECT_EQ(FERRY_9P_F_ALL_SQUASH, f->flags);
 	EXPECT_EQ(65534, f->uid);
 	EXPECT_EQ(65534, f->gid);
-	TAKES(FS "security_model=mapped,fmode=0644,dmode=0755,uid=33,multidevs=remap,squash=none");
+	TAKES(FS "security_model=mapped,fmode=0644,dmode=0755,uid=33,multidevs=remap,squash=none,"
+	      "writeout=immediate");
 	f = self->c.fsdev[0];
+	EXPECT_EQ(FERRY_9P_F_WRITEOUT, f->flags);
 	EXPECT_EQ(0644, f->fmode);
 	EXPECT_EQ(0755, f->dmode);
 	EXPECT_EQ(33, f->uid);
@@ -180,8 +182,9 @@ TEST_F(words, what_an_export_may_not_be)
 		FS "security_model=none,multidevs=x: invalid multidevs property 'x'");
 	EXPECT_GT(0, parse(self, FS "security_model=none,multidevs=forbid"));
 	EXPECT_NE(NULL, strstr(self->e.text, "multidevs=forbid is not supported"));
-	EXPECT_GT(0, parse(self, FS "security_model=none,writeout=immediate"));
-	EXPECT_NE(NULL, strstr(self->e.text, "writeout=immediate is not supported"));
+	REFUSES(FS "security_model=none,writeout=later",
+		FS "security_model=none,writeout=later: invalid writeout property 'later': there "
+		"is immediate, or leave it out");
 	REFUSES(FS "security_model=none " FS "security_model=none",
 		FS "security_model=none: Duplicate ID 'a' for fsdev");
 }
