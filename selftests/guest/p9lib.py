@@ -6,11 +6,13 @@ them: it is unmounted and checked afterwards.
 """
 
 import contextlib
+import mmap
 import os
 
 import disklib as d
 import guestlib as g
 
+IMAGE = "/tmp/p9.ext4"
 P9_FILE = os.path.join(g.BUILD, "selftests/guest/p9_file")
 
 # What every guest's script begins with: ok, no and is tell of what is not as it should be.
@@ -50,8 +52,14 @@ def boot(image, *options):
                     "-append", g.KERNEL_ARGUMENTS, *options])
 
 
+def stored(data, image=IMAGE):
+    """Whether the disk of the file system has these bytes, also without its page cache."""
+    with open(image, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as disk:
+        return disk.find(data) >= 0
+
+
 @contextlib.contextmanager
-def file_system(image="/tmp/p9.ext4", mib=96):
+def file_system(image=IMAGE, mib=96):
     """An empty ext4; nothing may hold on to it in the end."""
     g.sh("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", image, f"{mib}M")
     with d.mounted(image, "ext4") as place:

@@ -19,9 +19,10 @@ import p9lib as p9
 MANY = 2000 if g.WHOLE else 500
 LONG = "n" * 255
 DATA = os.urandom(500001)
+STABLE = os.urandom(20).hex()
 EXPORTS = {"mapped": "security_model=mapped-xattr,dmode=0750",
            "pass": "security_model=passthrough,poll-us=20",
-           "none": "security_model=none",
+           "none": "security_model=none,writeout=immediate",
            "ro": "security_model=mapped,readonly=on"}
 CACHES = ("none", "mmap", "loose")
 PAIRS = [(tag, cache) for tag in ("mapped", "pass") for cache in CACHES] if g.WHOLE else \
@@ -131,6 +132,7 @@ all_at_once() {{
 	for tag in mapped pass none ro; do attach $tag /mnt/$tag cache=none; done
 	for tag in mapped pass none; do cp /mnt/ro/from-host /mnt/$tag/from-$tag & done
 	wait
+	echo {STABLE} >/mnt/none/stable
 	for tag in mapped pass none; do is "$tag" "$(sha256sum </mnt/$tag/from-$tag)" "$data"; done
 	no mount -t 9p -o trans=virtio nothing /tmp
 	echo "guest-waits"
@@ -194,6 +196,7 @@ def a_guest_lives_on_four_directories():
         for step in ("users", "9p2000.u", "9p2000,", "read-only"):
             guest.wait_console(f"guest-step: {step}")
         guest.wait_console("guest-waits")
+        assert p9.stored(STABLE.encode()), "the disk does not have what is to be stable"
         queues = p9.served()
         masks = {name: status["Umask"] for name, status in g.threads(guest.process.pid)}
         with open(os.path.join(place, "pass/go.new"), "w", encoding="ascii") as file:
