@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ferry-9p: file systems that are on no disk: one in layers, which closes files of its own
- * with each of ours, and one that the kernel makes up.
+ * ferry-9p: file systems of other kinds: one in layers, which closes files of its own with
+ * each of ours, one that the kernel makes up, and one whose names may be longer than any
+ * message can say.
  */
 #include "export.h"
+#include "fsimage.h"
 #include "p9.h"
 #include "test.h"
 #include <sys/mount.h>
@@ -12,6 +14,8 @@
 
 #define OVERLAY		"/tmp/ferry-9p-overlay"
 #define MADE_UP		"/proc/fs"
+#define FAT		"/tmp/ferry-9p-fat"
+#define FAT_IMAGE	FAT ".img"
 #define FILE_CHUNKS	64U	/* of 64 KiB */
 
 static int mount_overlay(void)
@@ -153,6 +157,84 @@ TEST_F(made_up, a_directory_is_read)
 		all += n;
 	EXPECT_EQ(0, n);
 	EXPECT_LT(2, all);
+}
+
+/* 255 characters a name, of up to 3 bytes each. */
+static int mount_fat(void)
+{
+	char node[32];
+	int loop, err;
+
+	if (system("PATH=$PATH:/sbin:/usr/sbin; modprobe -aq vfat nls_ascii nls_cp437;"
+		   " rm -f " FAT_IMAGE "; truncate -s 8M " FAT_IMAGE
+		   " && busybox mkdosfs " FAT_IMAGE " >/dev/null"))
+		return -ENOENT;
+	loop = loop_attach(FAT_IMAGE, 0, node, sizeof(node));
+	if (loop < 0)
+		return loop;
+	mkdir(FAT, 0755);
+	err = mount(node, FAT, "vfat", 0, "utf8,iocharset=ascii") ? -errno : 0;
+	close(loop);
+	return err;
+}
+
+FIXTURE(fat) {
+	struct p9 p;
+};
+
+FIXTURE_SETUP(fat)
+{
+	int err;
+
+	TEST_REQUIRE(p9_available(), "no " DEV_9P_PATH);
+	err = __export_mount("tmpfs");
+	TEST_REQUIRE(!err, "no tmpfs here: %s", strerror(-err));
+	err = mount_fat();
+	TEST_REQUIRE(!err, "no FAT here: %s", strerror(-err));
+	p9_open(&self->p, FAT, FERRY_9P_MODEL_PASSTHROUGH, 0);
+}
+
+FIXTURE_TEARDOWN(fat)
+{
+	p9_close(&self->p);
+	EXPECT_EQ(0, umount(FAT));
+	export_unmount();
+}
+
+static void make_long(const char *prefix, unsigned int characters)
+{
+	char name[1024];
+	int n = snprintf(name, sizeof(name), FAT "/%s", prefix), fd;
+
+	while (characters--)
+		n += snprintf(name + n, sizeof(name) - n, "\u3042");
+	fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	check(fd >= 0, "make a name of %d bytes: %s", n, strerror(errno));
+	close(fd);
+}
+
+/* What the client could not take apart would keep it from all of the directory. */
+TEST_F(fat, names_too_long_for_the_wire_are_left_out)
+{
+	struct p9_dirent d[16];
+	unsigned int seen = 0;
+	uint64_t at = 0;
+	int n;
+
+	make_long("0", 84);
+	make_long("a", 85);
+	make_long("b", 200);
+	make_long("1", 1);
+	make_long("c", 254);
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, NULL));
+	ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
+	while ((n = p9_readdir(&self->p, 1, &at, 400, d, 16)) > 0)
+		for (int i = 0; i < n; i++) {
+			EXPECT_NE(NULL, strchr(".01", d[i].name[0]));
+			seen++;
+		}
+	EXPECT_EQ(0, n);
+	EXPECT_EQ(4U, seen);
 }
 
 TEST_HARNESS_MAIN

@@ -34,7 +34,7 @@ struct ferry_9p_dir {
 	u64 self;		/* inode number to tell for ".." of the root; 0: it is another */
 	u64 mix;		/* makes a qid's path of an inode number */
 	int err;
-	u8 buf[1024];		/* holds the longest name, 255 characters of UTF-8 */
+	u8 buf[512];
 };
 
 static void ferry_9p_dir_offset(struct ferry_9p_dir *d, u64 pos)
@@ -55,10 +55,13 @@ static bool ferry_9p_dir_flush(struct ferry_9p_dir *d)
 	return true;
 }
 
-/* Return: where an entry of so many bytes goes; NULL: nowhere, so that the listing ends. */
+/*
+ * Return: where an entry of so many bytes, which the buffer holds, goes; NULL: nowhere, so
+ * that the listing ends.
+ */
 static u8 *ferry_9p_dir_room(struct ferry_9p_dir *d, u32 bytes)
 {
-	if (unlikely(bytes > d->left || bytes > sizeof(d->buf))) {
+	if (unlikely(bytes > d->left)) {
 		d->err = d->offset ? 0 : -EINVAL;
 		d->full = true;
 		return NULL;
@@ -91,6 +94,9 @@ static bool ferry_9p_dir_entry(struct dir_context *ctx, const char *name, int le
 	type &= 0xf;
 	/* Where the one before ends. */
 	ferry_9p_dir_offset(d, pos);
+	/* A few file systems have longer names, which no message could say. */
+	if (len > FERRY_P9_NAME_MAX)
+		return true;
 	p = ferry_9p_dir_room(d, bytes);
 	if (!p)
 		return false;

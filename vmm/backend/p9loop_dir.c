@@ -54,6 +54,11 @@ static bool dir_put(struct dir_fill *f, const struct p9loop_dirent *d)
 	u64 ino = d->ino;
 	u8 type = d->type;
 
+	/* A few file systems have longer names, which no message could say. */
+	if (len > FERRY_P9_NAME_MAX) {
+		f->fid->dir_pos = d->off;
+		return true;
+	}
 	if (f->enc.left < DIR_ENTRY + len)
 		return false;
 	if (f->root && !strcmp(d->name, ".."))
