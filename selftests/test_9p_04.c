@@ -236,6 +236,24 @@ TEST_F(semantics, locks_exclude_and_go_with_their_owner)
 	close(fd);
 }
 
+/* As on the host, a directory is neither made with set-id bits nor open for writing. */
+TEST_F(semantics, what_a_directory_does_not_have)
+{
+	struct p9_stat st;
+
+	ASSERT_EQ(0, p9_mkdir(&self->p, 0, "d", 07755, 0));
+	ASSERT_EQ(0, p9_walk(&self->p, 0, 1, "d"));
+	ASSERT_EQ(0, p9_getattr(&self->p, 1, &st));
+	if (variant->model != FERRY_9P_MODEL_MAPPED)
+		EXPECT_EQ(S_IFDIR | 01755U, st.mode);
+	ASSERT_EQ(0, p9_lopen(&self->p, 1, FERRY_P9_O_RDONLY));
+	EXPECT_EQ(FERRY_P9_LOCK_SUCCESS, lock(&self->p, 1, 0, 0, 0, 100, "host"));
+	EXPECT_EQ(-EBADF, lock(&self->p, 1, 1, 0, 0, 100, "host"));
+	EXPECT_EQ(FERRY_P9_LOCK_SUCCESS, lock(&self->p, 1, 2, 0, 0, 100, "host"));
+	/* That it is not open for that is said before where it would be. */
+	EXPECT_EQ(-EBADF, p9_write(&self->p, 1, ~0ULL, "x", 1));
+}
+
 TEST_F(semantics, locks_are_limited)
 {
 	unsigned int n;

@@ -207,7 +207,9 @@ static bool ferry_9p_lock_may(struct ferry_9p *p9, struct file *file, u64 type)
 		return true;
 	if (file->f_mode & (need == MAY_READ ? FMODE_READ : FMODE_WRITE))
 		return true;
-	if (need == MAY_WRITE && (p9->export->flags & FERRY_9P_F_READ_ONLY))
+	/* A directory is open for writing nowhere. */
+	if (need == MAY_WRITE && (d_is_dir(file->f_path.dentry) ||
+				  (p9->export->flags & FERRY_9P_F_READ_ONLY)))
 		return false;
 	return !file_permission(file, need);
 }

@@ -81,6 +81,9 @@ int ferry_9p_rename_fid(struct ferry_9p *p9, struct ferry_9p_fid *fid, const str
 	err = ferry_9p_rename_path(p9, &from, &QSTR_LEN(old.name.name, old.name.len),
 				   dir ?: &from, name, fid->path.dentry);
 	release_dentry_name_snapshot(&old);
+	/* It has no name any more, whoever has that one now. */
+	if (err == -ESTALE && d_unlinked(fid->path.dentry))
+		err = -ENOENT;
 	dput(from.dentry);
 	return err;
 }

@@ -107,8 +107,6 @@ static ssize_t io_write_file(struct p9loop_req *req, int file, u64 pos, u32 coun
 	struct p9loop_iter it;
 	ssize_t n;
 
-	if ((fcntl(file, F_GETFL) & O_ACCMODE) == O_RDONLY)
-		return -EBADF;
 	if (!count)
 		return 0;
 	/* First: once bytes are written their number is the answer. */
@@ -130,7 +128,7 @@ int p9loop_write(struct p9loop_req *req)
 
 	if (req->fid->xattr)
 		return p9loop_xattr_write(req);
-	if (file < 0)
+	if (file < 0 || (fcntl(file, F_GETFL) & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	if (pos > LLONG_MAX)
 		return -EINVAL;

@@ -155,8 +155,8 @@ static void model_try_chown(const struct p9loop_node *node, const struct p9loop_
 		return;
 	if (fchownat(node->fd, "", new->uid, new->gid, AT_EMPTY_PATH))
 		return;
-	/* That takes set-id bits off, which are meant here. */
-	if (new->mode & (S_ISUID | S_ISGID) && !S_ISLNK(new->mode))
+	/* That takes set-id bits off, which are meant here; mkdir() takes none. */
+	if (new->mode & (S_ISUID | S_ISGID) && !S_ISLNK(new->mode) && !p9loop_is_dir(node))
 		fchmodat(AT_FDCWD, p9loop_name(node->fd).s, new->mode & MODEL_BITS, 0);
 }
 
