@@ -144,6 +144,8 @@ TEST_F(model, passthrough_gives_users_their_own_rights)
 	ASSERT_EQ(0, p9_attach(&self->p, 1, 1000));
 	ASSERT_EQ(0, p9_walk(&self->p, 1, 2, "root"));
 	EXPECT_EQ(-EACCES, p9_lopen(&self->p, 2, FERRY_P9_O_RDONLY));
+	/* Who may not even read does not hear what only the owner may. */
+	EXPECT_EQ(-EACCES, p9_lopen(&self->p, 2, FERRY_P9_O_RDONLY | FERRY_P9_O_NOATIME));
 	EXPECT_EQ(-EPERM, p9_setattr(&self->p, 2, FERRY_P9_SET_MODE, 0666, 0, 0, 0));
 	EXPECT_EQ(-EPERM, p9_setattr(&self->p, 2, FERRY_P9_SET_UID, 0, 1000, 0, 0));
 	EXPECT_EQ(-EACCES, p9_setattr(&self->p, 2, FERRY_P9_SET_SIZE, 0, 0, 0, 0));

@@ -75,17 +75,18 @@ static int ferry_9p_open_allowed(struct ferry_9p *p9, const struct path *path, u
 	err = ferry_9p_open_type(p9, path, flags);
 	if (err)
 		return err;
-	if (ferry_9p_open_writes(flags)) {
-		if (p9->export->flags & FERRY_9P_F_READ_ONLY)
-			return -EROFS;
-		if (IS_APPEND(inode) &&
-		    ((flags & FERRY_P9_O_TRUNC) || !(flags & FERRY_P9_O_APPEND)))
-			return -EPERM;
-	}
+	if (ferry_9p_open_writes(flags) && (p9->export->flags & FERRY_9P_F_READ_ONLY))
+		return -EROFS;
+	err = inode_permission(mnt_idmap(path->mnt), inode,
+			       MAY_OPEN | may[flags & FERRY_P9_O_ACCMODE]);
+	if (err)
+		return err;
+	if (ferry_9p_open_writes(flags) && IS_APPEND(inode) &&
+	    ((flags & FERRY_P9_O_TRUNC) || !(flags & FERRY_P9_O_APPEND)))
+		return -EPERM;
 	if ((flags & FERRY_P9_O_NOATIME) && !inode_owner_or_capable(mnt_idmap(path->mnt), inode))
 		return -EPERM;
-	return inode_permission(mnt_idmap(path->mnt), inode,
-				MAY_OPEN | may[flags & FERRY_P9_O_ACCMODE]);
+	return 0;
 }
 
 /*

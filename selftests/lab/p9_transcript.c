@@ -7,13 +7,15 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "export.h"
 #include "p9_random.h"
 
-#define SESSION	400	/* messages */
+#define SESSION	400	/* messages; most are a user's, some root's */
+#define USER	1000U
 
 /*
  * What an answer holds. '1' '2' '4' '8': an integer; 'x': one of 8 bytes that may differ;
@@ -155,13 +157,12 @@ int main(int argc, char **argv)
 		printf("%s\n", why);
 		return 4;
 	}
+	check(!chmod(export_dir(), 01777), "have the export open to all");
 	for (unsigned long i = 0; i < strtoul(argv[5], NULL, 0); i++) {
-		if (i % SESSION == 0) {
+		if (i % SESSION == 0)
 			check_ok(p9_version(&p, argv[3], P9_MSIZE), "Tversion");
-			check_ok(p9_attach(&p, 0, 0), "Tattach");
-		}
-		/* If fid 0 has gone. */
-		p9_attach(&p, 0, 0);
+		/* Also if fid 0 has gone. */
+		p9_attach(&p, 0, i / SESSION % 3 ? USER : 0);
 		send_one(&p, &c);
 	}
 	export_unserve(&p);

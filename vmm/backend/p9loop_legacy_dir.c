@@ -46,6 +46,7 @@ static int legacy_read(struct p9loop_req *req, struct ferry_p9_enc *e)
 	struct p9loop_fid *fid = req->fid;
 	_Alignas(8) u8 buf[LEGACY_NAMES];
 	ssize_t n;
+	bool full;
 	u64 next;
 	int err;
 
@@ -57,12 +58,13 @@ static int legacy_read(struct p9loop_req *req, struct ferry_p9_enc *e)
 		n = p9loop_getdents(fid->file, buf, sizeof(buf));
 		next = fid->dir_pos;
 		err = n < 0 ? n : legacy_put_entries(req, buf, n, e, &next);
+		/* Linux fills its buffer to the last byte and takes 0 for enough. */
+		full = err == -EMSGSIZE;
+		if (full)
+			err = req->m.v[1] ? 0 : -EINVAL;
 		if (!err)
 			fid->dir_pos = next;
-	} while (!err && n && !e->done);
-	/* Linux fills its buffer to the last byte and takes 0 for enough. */
-	if (err == -EMSGSIZE)
-		return req->m.v[1] ? 0 : -EINVAL;
+	} while (!err && !full && n && !e->done);
 	return err;
 }
 
