@@ -9,8 +9,8 @@
  * not made to seek, which would lose the place on file systems that count entries.
  *
  * Entries go to the guest from within the directory's iteration, as getdents() hands them
- * over, by way of a small buffer on the stack: most directories are, and the kernel clears
- * what it allocates.
+ * over, by way of a small buffer on the stack: most directories are small, and the kernel
+ * clears what it allocates.
  */
 #include <linux/file.h>
 #include <linux/kdev_t.h>
@@ -26,8 +26,7 @@ struct ferry_9p_dir {
 	struct ferry_9p_req *req;
 	struct iov_iter to;	/* where in the answer the buffer goes */
 	u32 left;		/* bytes that the answer has room for */
-	u32 done;		/* bytes of entries that were listed */
-	u32 held;		/* the last ones of them, which the buffer holds */
+	u32 held;		/* bytes that the buffer holds */
 	u8 *offset;		/* of the last entry, to be filled in; NULL: none yet */
 	bool full;		/* an entry found no room */
 	bool plain_unknown;	/* a plain file may be anything: mapped */
@@ -87,7 +86,6 @@ static bool ferry_9p_dir_entry(struct dir_context *ctx, const char *name, int le
 			       u64 ino, unsigned int type)
 {
 	struct ferry_9p_dir *d = container_of(ctx, struct ferry_9p_dir, ctx);
-
 	u32 bytes = FERRY_9P_DIRENT + len;
 	u8 *p;
 
@@ -112,7 +110,6 @@ static bool ferry_9p_dir_entry(struct dir_context *ctx, const char *name, int le
 	p = ferry_p9_store(p, len, 2);
 	memcpy(p, name, len);
 	d->left -= bytes;
-	d->done += bytes;
 	d->held += bytes;
 	return true;
 }
@@ -170,8 +167,8 @@ static int ferry_9p_dir_read(struct ferry_9p_req *req, struct file *file, u32 co
 	mutex_unlock(&fid->mutex);
 	if (err)
 		return err;
-	ferry_p9_put(&req->enc, d.done, 4);
-	req->payload = d.done;
+	req->payload = count - d.left;
+	ferry_p9_put(&req->enc, req->payload, 4);
 	return 0;
 }
 
